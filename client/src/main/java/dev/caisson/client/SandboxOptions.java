@@ -1,0 +1,106 @@
+package dev.caisson.client;
+
+import java.time.Duration;
+import java.util.Map;
+import java.util.TreeMap;
+
+/// What a sandbox is to be made from. What is not said is the installation's default: template `base`, untrusted code, gVisor, 1 CPU, 512 MiB of memory,
+/// 256 processes, 1 GiB of disk, a lease of 5 minutes.
+///
+/// Threads: immutable; each `with…` answers a changed copy.
+public final class SandboxOptions {
+    private final Map<String, Json> members;
+
+    private SandboxOptions(Map<String, Json> members) {
+        this.members = members;
+    }
+
+    public static SandboxOptions defaults() {
+        return new SandboxOptions(Map.of());
+    }
+
+    public SandboxOptions withTemplate(String name) {
+        return with("template", Json.of(name));
+    }
+
+    public SandboxOptions withTrust(Trust trust) {
+        return with("trust", Json.of(trust.label()));
+    }
+
+    /// A tier stronger than the trust asks for, or exactly it; a weaker one is refused with `tier-too-weak`.
+    public SandboxOptions withTier(Tier tier) {
+        return with("tier", Json.of(tier.label()));
+    }
+
+    /// CPU time per second of wall time. Range: 0.01 to 256.
+    public SandboxOptions withCpus(double cpus) {
+        return with("cpus", Json.of(cpus));
+    }
+
+    /// Unit: bytes. At least 64 MiB.
+    public SandboxOptions withMemory(long bytes) {
+        return with("memory_bytes", Json.of(bytes));
+    }
+
+    /// Unit: bytes that may be written. At least 16 MiB.
+    public SandboxOptions withDisk(long bytes) {
+        return with("disk_bytes", Json.of(bytes));
+    }
+
+    /// Processes and threads of one user inside. Range: 8 to 32,768.
+    public SandboxOptions withProcesses(int count) {
+        return with("processes", Json.of(count));
+    }
+
+    /// Open descriptors of one process. Range: 64 to 1,048,576.
+    public SandboxOptions withOpenFiles(int count) {
+        return with("open_files", Json.of(count));
+    }
+
+    /// How long it may live, whoever is connected. Range: 1 second to 24 hours.
+    public SandboxOptions withLease(Duration lease) {
+        return with("lease_seconds", Json.of(Words.seconds(lease)));
+    }
+
+    /// Variables of every command in it.
+    public SandboxOptions withEnv(Map<String, String> env) {
+        return with("env", Json.of(env));
+    }
+
+    /// Free text for finding it again; at most 64 pairs.
+    public SandboxOptions withLabels(Map<String, String> labels) {
+        return with("labels", Json.of(labels));
+    }
+
+    /// A create with the key of a sandbox that still lives answers that one; with another spec it fails with `idempotency-mismatch`.
+    ///
+    /// @param key 1 to 255 of letters, digits, `-` and `_`
+    public SandboxOptions withIdempotencyKey(String key) {
+        return with("idempotency_key", Json.of(key));
+    }
+
+    /// The end of the lease pauses it instead of deleting it.
+    public SandboxOptions withPauseAtLeaseEnd() {
+        return with("on_lease_end", Json.of("pause"));
+    }
+
+    /// Lets whoever knows its id reach its ports through their preview URLs.
+    public SandboxOptions withPublicPorts() {
+        return with("public_ports", Json.of(true));
+    }
+
+    private SandboxOptions with(String name, Json value) {
+        var copy = new TreeMap<>(members);
+        copy.put(name, value);
+        return new SandboxOptions(copy);
+    }
+
+    Json.Obj json() {
+        return new Json.Obj(members);
+    }
+
+    @Override
+    public String toString() {
+        return json().write();
+    }
+}

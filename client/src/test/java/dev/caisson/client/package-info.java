@@ -1,0 +1,4 @@
+@NullMarked
+package dev.caisson.client;
+
+import org.jspecify.annotations.NullMarked;
