@@ -1,0 +1,128 @@
+package dev.caisson.api.e2b;
+
+import dev.caisson.json.JsonObject;
+import dev.caisson.policy.TierPolicy;
+import dev.caisson.sandbox.Failure;
+import dev.caisson.sandbox.Limits;
+import dev.caisson.sandbox.SandboxException;
+import dev.caisson.sandbox.SandboxSpec;
+import dev.caisson.sandbox.Sandboxes;
+import dev.caisson.sandbox.TemplateInfo;
+import dev.caisson.sandbox.TemplateName;
+import dev.caisson.sandbox.Trust;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+
+/// Turns the body of a create into a spec: every default becomes explicit here, once.
+final class CreateRequest {
+    private static final List<String> WAYS_OUT = List.of("allowOut", "egressProxy", "rules", "dnsServers");
+    private static final String DEFAULT_TAG = ":default";
+
+    private final Sandboxes sandboxes;
+    private final TierPolicy tiers;
+    private final E2bSettings settings;
+
+    CreateRequest(Sandboxes sandboxes, TierPolicy tiers, E2bSettings settings) {
+        this.sandboxes = sandboxes;
+        this.tiers = tiers;
+        this.settings = settings;
+    }
+
+    /// @param lease when the body names none
+    SandboxSpec read(JsonObject in, Duration lease, String tenant, String idempotencyKey) {
+        TemplateName template = template(in.text("templateID", "base"));
+        refuseWhatIsNotThere(in);
+        refuseWaysOut(in);
+        boolean pause = in.truth("autoPause", false);
+        var labels = Metadata.toLabels(in.map("metadata"), resumes(in));
+        return new SandboxSpec(
+                template, Trust.UNTRUSTED, tiers.choose(Trust.UNTRUSTED, Optional.empty()), limits(template), lease(in, "timeout").orElse(lease),
+                in.map("envVars"), labels, tenant, idempotencyKey, pause ? SandboxSpec.OnLeaseEnd.PAUSE : SandboxSpec.OnLeaseEnd.DELETE, publicPorts(in));
+    }
+
+    /// Ports are private unless the maker says otherwise in so many words.
+    private static boolean publicPorts(JsonObject in) {
+        return in.child("network").map(network -> network.truth("allowPublicTraffic", false)).orElse(false);
+    }
+
+    /// A template that is not there is refused by whoever makes the sandbox.
+    private Limits limits(TemplateName template) {
+        if (template.equals(TemplateName.BASE)) {
+            return Limits.DEFAULT;
+        }
+        return sandboxes.templates().stream().filter(known -> known.name().equals(template)).map(TemplateInfo::limits).findFirst().orElse(Limits.DEFAULT);
+    }
+
+    /// A number of whole seconds for which a sandbox may live.
+    static Optional<Duration> lease(JsonObject in, String key) {
+        Optional<Long> seconds = in.wholeOr(key, Long.MIN_VALUE, Long.MAX_VALUE);
+        seconds.ifPresent(value -> {
+            if (value <= 0 || value > SandboxSpec.MAX_LEASE.toSeconds()) {
+                throw new Refusal(400, key + " must be 1 to " + SandboxSpec.MAX_LEASE.toSeconds() + " seconds, got " + value);
+            }
+        });
+        return seconds.map(Duration::ofSeconds);
+    }
+
+    static TemplateName template(String asked) {
+        String name = asked.endsWith(DEFAULT_TAG) ? asked.substring(0, asked.length() - DEFAULT_TAG.length()) : asked;
+        try {
+            return name.isEmpty() ? TemplateName.BASE : new TemplateName(name);
+        } catch (SandboxException _) {
+            throw new Refusal(404, "template '" + Failure.shown(asked) + "' not found");
+        }
+    }
+
+    private static void refuseWhatIsNotThere(JsonObject in) {
+        if (!in.truth("autoPauseMemory", true)) {
+            throw withoutMemory("autoPauseMemory=false");
+        }
+        if (in.child("iam").flatMap(iam -> iam.child("tokens")).map(tokens -> !tokens.names().isEmpty()).orElse(false)) {
+            throw new Refusal(400, "iam tokens are not supported by this server");
+        }
+        if (in.has("volumeMounts") && !in.isEmptyList("volumeMounts")) {
+            throw new Refusal(400, "volumes are not supported by this server");
+        }
+    }
+
+    /// Whether a request to it wakes the sandbox when it is paused.
+    private static boolean resumes(JsonObject in) {
+        return in.child("autoResume").map(resume -> resume.truth("enabled", false)).orElse(false);
+    }
+
+    static Refusal withoutMemory(String wish) {
+        return new Refusal(400, wish + " is not supported by this server: a paused sandbox keeps its memory", "snapshot_filesystem_only_disabled");
+    }
+
+    private void refuseWaysOut(JsonObject in) {
+        if (in.truth("allow_internet_access", false)) {
+            refuseInternet("allow_internet_access");
+        }
+        in.child("network").ifPresent(this::refuseNetwork);
+    }
+
+    /// The part of a network's wishes that is about what may go out, and what cannot be kept of the rest. Denials need nothing: all is denied.
+    void refuseNetwork(JsonObject network) {
+        if (network.truth("allow_internet_access", false)) {
+            refuseInternet("allow_internet_access");
+        }
+        for (String way : WAYS_OUT) {
+            if (network.has(way) && !network.isEmptyList(way) && !network.isEmptyObject(way)) {
+                refuseInternet("network." + way);
+            }
+        }
+        for (String wish : List.of("maskRequestHost", "httpsPorts")) {
+            if (network.has(wish) && !network.isEmptyList(wish)) {
+                throw new Refusal(400, "network." + wish + " is not supported by this server");
+            }
+        }
+    }
+
+    private void refuseInternet(String wish) {
+        if (settings.internet() == E2bSettings.Internet.REFUSE) {
+            throw new Refusal(400, wish + ": sandboxes of this server have no internet access, and nothing here can open it; leave it out, or have the operator start the server "
+                    + "with --e2b-internet ignore, which makes such sandboxes without internet");
+        }
+    }
+}

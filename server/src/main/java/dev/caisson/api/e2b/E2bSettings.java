@@ -1,0 +1,30 @@
+package dev.caisson.api.e2b;
+
+import dev.caisson.sandbox.Failure;
+import java.time.Duration;
+import java.util.Optional;
+
+/// How the door was told to behave.
+///
+/// @param internet what becomes of a wish for internet access, which a sandbox here never has
+/// @param domain under which ports of sandboxes are reached as `<port>-<id>.<domain>`; may end in `:port`; empty leaves it to the client
+/// @param keepalive longest silence on a stream when the client names none. 1 second to 1 hour
+public record E2bSettings(Internet internet, Optional<String> domain, Duration keepalive) {
+    public static final E2bSettings DEFAULT = new E2bSettings(Internet.REFUSE, Optional.empty(), Duration.ofSeconds(50));
+
+    /// What becomes of a wish for internet access.
+    public enum Internet {
+        /// It is an error that says so.
+        REFUSE,
+        /// It is passed over: the sandbox is made, without internet.
+        IGNORE;
+
+        public static Internet parse(String text) {
+            return switch (text) {
+                case "refuse" -> REFUSE;
+                case "ignore" -> IGNORE;
+                default -> throw Failure.Code.BAD_REQUEST.with("--e2b-internet cannot be '" + Failure.shown(text) + "'", "choose refuse or ignore");
+            };
+        }
+    }
+}

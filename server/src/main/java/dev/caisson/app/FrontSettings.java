@@ -1,0 +1,114 @@
+package dev.caisson.app;
+
+import dev.caisson.api.e2b.E2bSettings;
+import dev.caisson.sandbox.Failure;
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/// How a front was told to run.
+///
+/// @param home the installation's directory
+/// @param listen address and port; 127.0.0.1 unless another is named; port 0 takes a free one
+/// @param localKeySha256 hash of the key that the command line of this machine uses, 32 bytes
+/// @param e2bInternet what clients of E2B get that ask for internet access
+/// @param mcpOrigins of web pages that may speak MCP to it, such as `https://chat.example.org`; usually none
+/// @param tied ends when its standard input does
+/// @param preview empty: ports are reached by header only
+record FrontSettings(Path home, InetSocketAddress listen, Optional<byte[]> localKeySha256, E2bSettings.Internet e2bInternet, List<String> mcpOrigins, boolean tied, Optional<PreviewSettings> preview) {
+    static final List<String> KNOWN = Stream.concat(Stream.of("--home", "--listen", "--local-key-sha256", "--mcp-origins", "--e2b-internet", "--domain"), PreviewSettings.OPTIONS.stream()).toList();
+    static final Path DEFAULT_HOME = Path.of("/var/lib/caisson");
+    static final InetSocketAddress DEFAULT_LISTEN = new InetSocketAddress("127.0.0.1", 7070);
+
+    static FrontSettings parse(List<String> arguments) {
+        Path home = DEFAULT_HOME;
+        InetSocketAddress listen = DEFAULT_LISTEN;
+        Optional<byte[]> local = Optional.empty();
+        List<String> mcpOrigins = List.of();
+        var e2bInternet = E2bSettings.DEFAULT.internet();
+        boolean tied = false;
+        var preview = new HashMap<String, String>();
+        var rest = arguments.iterator();
+        while (rest.hasNext()) {
+            String option = rest.next();
+            if (option.equals("--tied")) {
+                tied = true;
+                continue;
+            }
+            if (!KNOWN.contains(option)) {
+                throw Failure.Code.BAD_REQUEST.with("unknown option '" + Failure.shown(option) + "'", "known: " + String.join(", ", KNOWN) + ", --tied");
+            }
+            if (!rest.hasNext()) {
+                throw Failure.Code.BAD_REQUEST.with("nothing follows " + option, "give its value");
+            }
+            String value = rest.next();
+            switch (option) {
+                case "--home" -> home = Path.of(value).toAbsolutePath();
+                case "--listen" -> listen = address(value);
+                case "--mcp-origins" -> mcpOrigins = origins(value);
+                case "--e2b-internet" -> e2bInternet = E2bSettings.Internet.parse(value);
+                case "--local-key-sha256" -> local = Optional.of(sha256(value));
+                default -> preview.put(option, value);
+            }
+        }
+        return new FrontSettings(home, listen, local, e2bInternet, mcpOrigins, tied, PreviewSettings.of(preview, home.resolve("front")));
+    }
+
+    Path directory() {
+        return home.resolve("front");
+    }
+
+    Path keyStore() {
+        return directory().resolve("front.db");
+    }
+
+    /// What tokens of sandboxes are derived from.
+    Path tokenSecret() {
+        return directory().resolve("token.secret");
+    }
+
+    /// Keys and certificates of previews.
+    Path tls() {
+        return directory().resolve("tls");
+    }
+
+    Path nodeSocket() {
+        return home.resolve("run").resolve("node.sock");
+    }
+
+    static InetSocketAddress address(String text) {
+        int colon = text.lastIndexOf(':');
+        String host = colon < 1 ? "" : text.substring(0, colon);
+        if (host.startsWith("[") && host.endsWith("]")) {
+            host = host.substring(1, host.length() - 1);
+        } else if (host.contains(":")) {
+            host = "";
+        }
+        String port = text.substring(colon + 1);
+        if (host.isEmpty() || !port.matches("[0-9]{1,5}") || Integer.parseInt(port) > 65_535) {
+            throw Failure.Code.BAD_REQUEST.with("not an address to listen on: '" + Failure.shown(text) + "'", "write it like 127.0.0.1:7070 or [::1]:7070");
+        }
+        return new InetSocketAddress(host, Integer.parseInt(port));
+    }
+
+    private static List<String> origins(String text) {
+        List<String> origins = List.of(text.split(",", -1)).stream().map(String::strip).toList();
+        for (String origin : origins) {
+            if (!origin.matches("https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\\[[0-9a-f:]+\\](:[0-9]{1,5})?")) {
+                throw Failure.Code.BAD_REQUEST.with("not the origin of a web page: '" + Failure.shown(origin) + "'", "write it as browsers do, like https://chat.example.org");
+            }
+        }
+        return origins;
+    }
+
+    private static byte[] sha256(String hex) {
+        if (!hex.matches("[0-9a-f]{64}")) {
+            throw Failure.Code.BAD_REQUEST.with("--local-key-sha256 is not a SHA-256", "give 64 lower-case hexadecimal digits");
+        }
+        return HexFormat.of().parseHex(hex);
+    }
+}

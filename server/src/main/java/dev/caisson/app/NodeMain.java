@@ -1,0 +1,73 @@
+package dev.caisson.app;
+
+import dev.caisson.host.Cgroups;
+import dev.caisson.host.Reclaimer;
+import dev.caisson.image.Images;
+import dev.caisson.link.Link;
+import dev.caisson.link.LinkLimits;
+import dev.caisson.node.Node;
+import dev.caisson.node.NodeParts;
+import dev.caisson.remote.SandboxesServer;
+import dev.caisson.runtime.Driver;
+import dev.caisson.runtime.container.ContainerDriver;
+import dev.caisson.runtime.gvisor.GvisorDriver;
+import dev.caisson.sandbox.Tier;
+import java.io.IOException;
+import java.nio.channels.SocketChannel;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.time.InstantSource;
+import java.util.List;
+import java.util.Map;
+
+/// The node process: root, no network socket at all; it parses nothing but link frames, from the front (its user is checked) and from agents.
+///
+/// `--home DIR [--max-paused-seconds N] [--tied]`. Prints `ready` when it answers on `run/node.sock`.
+public final class NodeMain {
+    private static final String MAX_PAUSED = "max-paused-seconds";
+
+    private NodeMain() {}
+
+    public static void main(String[] args) {
+        ServerProcess.run(args, List.of("home", MAX_PAUSED), options -> {
+            var home = options.home();
+            var lock = HomeLock.take(home.node().resolve("node.lock"), "a node");
+            var cgroups = Cgroups.detect();
+            var reclaimer = new Reclaimer(home, cgroups);
+            var agent = home.bin().resolve("caisson-agent");
+            Map<Tier, Driver> drivers = Map.of(
+                    Tier.GVISOR, new GvisorDriver(home.bin().resolve("runsc"), agent, cgroups),
+                    Tier.CONTAINER, new ContainerDriver(agent, cgroups, home));
+            var node = Node.open(new NodeParts(home, cgroups, reclaimer, Images.open(home), drivers, InstantSource.system(), new SecureRandom(), maxPaused(options)));
+            var server = new SandboxesServer(node, node::deleteAll);
+            var socket = NodeSocket.open(home.nodeSocket());
+            Thread.ofVirtual().name("accept").start(() -> socket.acceptAll(channel -> serve(channel, server)));
+            return new ServerProcess.Running() {
+                @Override
+                public void abandoned() throws InterruptedException {
+                    node.deleteAll();
+                }
+
+                @Override
+                public void close() throws IOException {
+                    socket.close();
+                    node.close();
+                    lock.close();
+                }
+            };
+        });
+    }
+
+    /// How long a sandbox may be paused before it is deleted: 1 second to 30 days.
+    private static Duration maxPaused(ServerProcess.Options options) {
+        String asked = options.values().getOrDefault(MAX_PAUSED, Long.toString(NodeParts.MAX_PAUSED.toSeconds()));
+        if (!asked.matches("[0-9]{1,7}") || Long.parseLong(asked) < 1 || Long.parseLong(asked) > Duration.ofDays(30).toSeconds()) {
+            throw new IllegalArgumentException("--" + MAX_PAUSED + " is 1 to " + Duration.ofDays(30).toSeconds() + ", got " + asked);
+        }
+        return Duration.ofSeconds(Long.parseLong(asked));
+    }
+
+    private static void serve(SocketChannel channel, SandboxesServer server) throws IOException {
+        Link.start(channel, Link.Side.LISTENED, LinkLimits.INTERNAL, server::accept, "front");
+    }
+}

@@ -1,0 +1,72 @@
+package dev.caisson.app;
+
+import java.io.IOException;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
+import java.nio.file.FileSystems;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFileAttributeView;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Set;
+import jdk.net.ExtendedSocketOptions;
+
+/// The node's socket: for root and the front's user only, by the file's mode and, once more, by the peer's credentials.
+final class NodeSocket implements AutoCloseable {
+    /// The system user that the front runs as.
+    static final String FRONT_USER = "caisson";
+
+    private static final Set<String> MAY_ASK = Set.of("root", FRONT_USER);
+
+    private final Path path;
+    private final ServerSocketChannel server;
+
+    private NodeSocket(Path path, ServerSocketChannel server) {
+        this.path = path;
+        this.server = server;
+    }
+
+    static NodeSocket open(Path path) throws IOException {
+        Files.createDirectories(path.getParent());
+        Files.deleteIfExists(path);
+        var server = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
+        server.bind(UnixDomainSocketAddress.of(path), 128);
+        var view = Files.getFileAttributeView(path, PosixFileAttributeView.class);
+        view.setPermissions(PosixFilePermissions.fromString("rw-------"));
+        try {
+            view.setGroup(FileSystems.getDefault().getUserPrincipalLookupService().lookupPrincipalByGroupName(FRONT_USER));
+            view.setPermissions(PosixFilePermissions.fromString("rw-rw----"));
+        } catch (java.nio.file.attribute.UserPrincipalNotFoundException _) {
+            // Without the front's user the socket stays root's alone.
+        }
+        return new NodeSocket(path, server);
+    }
+
+    @FunctionalInterface
+    interface Serving {
+        void serve(SocketChannel channel) throws IOException;
+    }
+
+    void acceptAll(Serving serving) {
+        while (server.isOpen()) {
+            try {
+                SocketChannel peer = server.accept();
+                if (MAY_ASK.contains(peer.getOption(ExtendedSocketOptions.SO_PEERCRED).user().getName())) {
+                    serving.serve(peer);
+                } else {
+                    peer.close();
+                }
+            } catch (IOException _) {
+                // That one hung up; the next may not.
+            }
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        server.close();
+        Files.deleteIfExists(path);
+    }
+}

@@ -1,0 +1,11 @@
+package dev.caisson.host;
+
+import java.io.IOException;
+
+/// Mounts and unmounts what one child is to see, in a mount namespace that is the child's alone: nobody else sees or holds those mounts, and they go with
+/// the last process in it, also when we crash.
+@FunctionalInterface
+public interface Stage {
+    /// Runs on a thread that is in that namespace already, with everything of the machine's mounted.
+    void set() throws IOException, InterruptedException;
+}

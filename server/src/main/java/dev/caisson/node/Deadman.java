@@ -1,0 +1,97 @@
+package dev.caisson.node;
+
+import dev.caisson.host.Cgroups;
+import dev.caisson.host.Home;
+import dev.caisson.host.Reclaimer;
+import dev.caisson.sandbox.EndReason;
+import dev.caisson.sandbox.Receipt;
+import dev.caisson.sandbox.SandboxException;
+import java.io.IOException;
+import java.time.Duration;
+import java.time.InstantSource;
+
+/// The second guarantee: a process of its own that ends every sandbox whose lease has been over for a while, because then no keeper has done it.
+///
+/// It asks nobody whether the node lives: what the journal says is past its deadline is torn down, and a node that wakes up later finds it done.
+/// Releasing comes first and the receipt second, so that a store locked by a node that hangs cannot keep a sandbox alive.
+public final class Deadman implements AutoCloseable {
+    /// What a keeper may take to do it itself.
+    public static final Duration GRACE = Duration.ofSeconds(5);
+    private static final Duration FREEZE_BOUND = Duration.ofSeconds(5);
+    /// Between two looks.
+    public static final Duration PERIOD = Duration.ofSeconds(1);
+
+    private final Store store;
+    private final Journal journal;
+    private final Teardown teardown;
+    private final Cgroups cgroups;
+    private final Home home;
+    private final Uptime uptime;
+
+    private Deadman(Store store, Journal journal, Teardown teardown, Cgroups cgroups, Home home, Uptime uptime) {
+        this.cgroups = cgroups;
+        this.home = home;
+        this.store = store;
+        this.journal = journal;
+        this.teardown = teardown;
+        this.uptime = uptime;
+    }
+
+    public static Deadman open(Home home, Cgroups cgroups, Reclaimer reclaimer, InstantSource clock) throws IOException {
+        var store = Store.open(home.node().resolve("node.db"));
+        return new Deadman(store, new Journal(store), new Teardown(reclaimer, cgroups, home, clock), cgroups, home, Uptime.ofThisBoot());
+    }
+
+    /// Looks once every [#PERIOD] until interrupted.
+    public void watch() throws InterruptedException {
+        while (true) {
+            try {
+                look();
+            } catch (SandboxException e) {
+                log("cannot read the journal: " + e.getMessage());
+            }
+            Thread.sleep(PERIOD);
+        }
+    }
+
+    /// Ends what is overdue now.
+    void look() throws InterruptedException {
+        for (JournalEntry entry : journal.overdue(uptime.bootId(), uptime.now() - GRACE.toNanos())) {
+            if (entry.isPausedAtLeaseEnd() && entry.bootId().equals(uptime.bootId()) && pause(entry)) {
+                continue;
+            }
+            var reason = entry.endReason().orElse(entry.bootId().equals(uptime.bootId()) ? EndReason.LEASE_OVER : EndReason.LOST);
+            Receipt receipt = teardown.end(entry, reason, "deadman");
+            String ended = "sandbox=" + entry.id() + " ended, overdue by " + Duration.ofNanos(uptime.now() - entry.deadlineNanos()).toSeconds() + " s, leaks=" + receipt.leaks();
+            try {
+                journal.over(receipt);
+                log(ended);
+            } catch (SandboxException e) {
+                log(ended + ", receipt not written yet: " + e.getMessage());
+            }
+        }
+    }
+
+    /// What its owner wants at the end of the lease; one that cannot be frozen is deleted.
+    private boolean pause(JournalEntry entry) throws InterruptedException {
+        try {
+            long now = uptime.now();
+            cgroups.freeze(home.cgroup(entry.id().value()), FREEZE_BOUND);
+            journal.paused(entry.id(), now, now + NodeParts.MAX_PAUSED.toNanos());
+            log("sandbox=" + entry.id() + " paused, its lease is over");
+            return true;
+        } catch (IOException | SandboxException e) {
+            log("sandbox=" + entry.id() + " cannot be paused: " + e.getMessage());
+            return false;
+        }
+    }
+
+    @Override
+    public void close() {
+        store.close();
+    }
+
+    private static void log(String message) {
+        System.getLogger(Deadman.class.getName()).log(System.Logger.Level.WARNING, message);
+    }
+}

@@ -1,0 +1,15 @@
+package dev.caisson.runtime;
+
+import dev.caisson.sandbox.SandboxId;
+import dev.caisson.sandbox.SandboxSpec;
+import java.nio.file.Path;
+
+/// All that a driver needs to put one sandbox behind its wall.
+///
+/// @param directory the sandbox's own directory, made by the caller with mode 0711 (the container's root, a stranger to the
+///     host, passes through it); everything the driver makes on disk is in it
+/// @param cgroup name of its cgroup, relative to each controller's root, such as `caisson-1a2b3c/sb…`
+/// @param rootImage where the template's root filesystem is mounted read-only
+/// @param agentSocket the listening unix socket that the agent dials, `door/agent.sock` in [#directory]
+/// @param slot a small number no other living sandbox of this installation has, for what must differ between them (uid ranges)
+public record Boot(SandboxId id, SandboxSpec spec, Path directory, String cgroup, Path rootImage, Path agentSocket, int slot) {}

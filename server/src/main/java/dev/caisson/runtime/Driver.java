@@ -1,0 +1,31 @@
+package dev.caisson.runtime;
+
+import dev.caisson.sandbox.Resource;
+import dev.caisson.sandbox.Tier;
+import java.io.IOException;
+import java.util.List;
+import java.util.Optional;
+
+/// Runs sandboxes in one tier.
+///
+/// The walk: the caller writes [#resources] to the journal, then calls [#boot], then waits for the agent on its socket. A driver undoes
+/// nothing, not even after a failure: the caller hands the same list, reversed, to the reclaimer.
+/// Threads: safe for many.
+public interface Driver {
+    Tier tier();
+
+    /// Name of the program behind it, such as `runsc`; for people.
+    String name();
+
+    /// Why this host cannot run this tier and what to install; empty when it can. Cheap after the first call.
+    Optional<String> unfit();
+
+    /// Everything that [#boot] will hold, in the order of acquisition. Pure: touches nothing.
+    List<Resource> resources(Boot boot);
+
+    /// Acquires those resources and starts the agent behind the wall. Returns when the agent has been started or will be without further doing;
+    /// its hello on the socket is the proof.
+    ///
+    /// Errors: an [IOException] whose message names what failed and the runtime's own last words.
+    void boot(Boot boot) throws IOException, InterruptedException;
+}

@@ -1,0 +1,5 @@
+/// The MCP door as its clients see it.
+@NullMarked
+package dev.caisson.api.mcp;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,150 @@
+package dev.caisson.app;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.caisson.fake.FakeSandboxes;
+import dev.caisson.json.JsonObject;
+import dev.caisson.sandbox.Failure;
+import dev.caisson.sandbox.SandboxException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.MessageDigest;
+import java.security.SecureRandom;
+import java.time.InstantSource;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.logging.Level;
+import java.util.logging.Logger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class FrontTest {
+    private static final Logger JETTY = Logger.getLogger("org.eclipse.jetty");
+
+    static {
+        JETTY.setLevel(Level.WARNING);
+    }
+
+    @TempDir
+    Path home;
+
+    private FakeSandboxes sandboxes;
+
+    @BeforeEach
+    void open() {
+        sandboxes = new FakeSandboxes(home.resolve("boxes"));
+    }
+
+    @AfterEach
+    void close() {
+        sandboxes.close();
+    }
+
+    private Front start(String... more) {
+        var arguments = new java.util.ArrayList<>(List.of("--home", home.toString(), "--listen", "127.0.0.1:0"));
+        arguments.addAll(List.of(more));
+        return Front.start(FrontSettings.parse(arguments), sandboxes, InstantSource.system(), new SecureRandom());
+    }
+
+    private static int status(Front front, String key) throws Exception {
+        try (var client = HttpClient.newHttpClient()) {
+            var request = HttpRequest.newBuilder(URI.create(front.url() + "/v1/status")).header("Authorization", "Bearer " + key).build();
+            return client.send(request, HttpResponse.BodyHandlers.discarding()).statusCode();
+        }
+    }
+
+    @Test
+    void theFirstStartMakesAKeyAndLaterOnesDoNot() throws Exception {
+        String key;
+        try (Front front = start()) {
+            JsonObject ready = JsonObject.parse(front.readyLine().getBytes(StandardCharsets.UTF_8));
+            assertThat(ready.text("url")).isEqualTo(front.url().toString()).matches("http://127\\.0\\.0\\.1:[1-9][0-9]*");
+            key = ready.text("key");
+            ready.end();
+            assertThat(front.readyLine()).doesNotContain("\n");
+            assertThat(status(front, key)).isEqualTo(200);
+            assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(home.resolve("front")))).isEqualTo("rwx------");
+        }
+        try (Front front = start()) {
+            JsonObject ready = JsonObject.parse(front.readyLine().getBytes(StandardCharsets.UTF_8));
+            assertThat(ready.has("key")).isFalse();
+            assertThat(status(front, key)).isEqualTo(200);
+        }
+    }
+
+    @Test
+    void theLocalKeyWorks() throws Exception {
+        String key = "e2b_" + "12".repeat(20);
+        String hash = HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(key.getBytes(StandardCharsets.US_ASCII)));
+        try (Front front = start("--local-key-sha256", hash)) {
+            assertThat(status(front, key)).isEqualTo(200);
+            assertThat(status(front, "e2b_" + "13".repeat(20))).isEqualTo(401);
+        }
+    }
+
+    @Test
+    void aTakenPortIsNamedAndNoKeyIsWasted() throws Exception {
+        try (var taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            String address = "127.0.0.1:" + taken.getLocalPort();
+            refused(() -> start("--listen", address), Failure.Code.HOST_UNFIT, address);
+        }
+        try (Front front = start()) {
+            assertThat(front.readyLine()).contains("\"key\"");
+        }
+    }
+
+    @Test
+    void anAddressThatIsNotOursIsNamed() {
+        refused(() -> start("--listen", "192.0.2.1:0"), Failure.Code.HOST_UNFIT, "192.0.2.1:0");
+        refused(() -> start("--listen", "no.such.host.invalid:0"), Failure.Code.HOST_UNFIT, "no.such.host.invalid:0");
+    }
+
+    @Test
+    void settingsHaveDefaults() {
+        FrontSettings settings = FrontSettings.parse(List.of());
+        assertThat(settings.home()).hasToString("/var/lib/caisson");
+        assertThat(settings.listen()).hasToString("/127.0.0.1:7070");
+        assertThat(settings.localKeySha256()).isEmpty();
+        assertThat(settings.tied()).isFalse();
+    }
+
+    @Test
+    void everySettingIsRead() {
+        FrontSettings settings = FrontSettings.parse(List.of("--tied", "--local-key-sha256", "ab".repeat(32), "--listen", "[::1]:99", "--home", "/x/y"));
+        assertThat(settings.home()).hasToString("/x/y");
+        assertThat(settings.keyStore()).hasToString("/x/y/front/front.db");
+        assertThat(settings.nodeSocket()).hasToString("/x/y/run/node.sock");
+        assertThat(settings.listen().getPort()).isEqualTo(99);
+        assertThat(settings.listen().getAddress().isLoopbackAddress()).isTrue();
+        assertThat(settings.localKeySha256()).hasValueSatisfying(hash -> assertThat(hash).hasSize(32));
+        assertThat(settings.tied()).isTrue();
+    }
+
+    @Test
+    void unknownAndHalfSettingsAreRefused() {
+        for (List<String> bad : List.of(
+                List.of("--port", "1"), List.of("--home"), List.of("--listen", "7070"), List.of("--listen", ":1"), List.of("--listen", "a:b"), List.of("--listen", "a:65536"),
+                List.of("--listen", "::1:5"), List.of("--local-key-sha256", "AB".repeat(32)), List.of("x"))) {
+            refused(() -> FrontSettings.parse(bad), Failure.Code.BAD_REQUEST, "");
+        }
+    }
+
+    private static void refused(org.assertj.core.api.ThrowableAssert.ThrowingCallable call, Failure.Code code, String says) {
+        assertThatThrownBy(call).isInstanceOfSatisfying(SandboxException.class, e -> {
+            assertThat(e.code()).isEqualTo(code);
+            assertThat(e.failure().message()).contains(says);
+            assertThat(e.failure().remedy()).isNotBlank();
+        });
+    }
+}

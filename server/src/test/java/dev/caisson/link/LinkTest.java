@@ -1,0 +1,171 @@
+package dev.caisson.link;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.time.Duration;
+import java.util.Random;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(30)
+class LinkTest {
+    private Pair pair;
+    private Link asking;
+
+    @BeforeEach
+    void connect() throws IOException {
+        pair = Pair.open();
+        asking = Link.start(pair.listened(), Link.Side.LISTENED, LinkLimits.STANDARD, null, "asking");
+    }
+
+    @AfterEach
+    void disconnect() throws IOException {
+        asking.close();
+        pair.dialed().close();
+    }
+
+    private Link answering(Link.Acceptor acceptor) throws LinkException {
+        return Link.start(pair.dialed(), Link.Side.DIALED, LinkLimits.STANDARD, acceptor, "answering");
+    }
+
+    @Test
+    void answersOnTheStreamThatAsked() throws Exception {
+        answering((stream, opening) -> stream.send(("you said " + text(opening)).getBytes(StandardCharsets.UTF_8)));
+        for (String word : new String[] {"one", "two"}) {
+            try (var stream = asking.open(word.getBytes(StandardCharsets.UTF_8))) {
+                assertThat(text(message(stream))).isEqualTo("you said " + word);
+                assertThat(stream.next()).isInstanceOf(Incoming.Closed.class);
+            }
+        }
+    }
+
+    @Test
+    void carriesMegabytesExactlyThroughASmallWindow() throws Exception {
+        byte[] sent = new byte[20 << 20];
+        new Random(7).nextBytes(sent);
+        answering((stream, _) -> {
+            stream.write(2, ByteBuffer.wrap(sent));
+            stream.end(2);
+        });
+        var received = MessageDigest.getInstance("SHA-256");
+        try (var stream = asking.open(new byte[] {1})) {
+            while (stream.next() instanceof Incoming.Data(int channel, ByteBuffer bytes)) {
+                assertThat(channel).isEqualTo(2);
+                received.update(bytes);
+            }
+        }
+        assertThat(received.digest()).isEqualTo(MessageDigest.getInstance("SHA-256").digest(sent));
+    }
+
+    @Test
+    void aSenderWaitsForAReaderThatDoesNotTake() throws Exception {
+        var sent = new AtomicLong();
+        answering((stream, _) -> {
+            for (int i = 0; i < 1000; i++) {
+                stream.write(1, ByteBuffer.allocate(10_000));
+                sent.addAndGet(10_000);
+            }
+        });
+        try (var stream = asking.open(new byte[] {1})) {
+            assertThat(stream.next()).isInstanceOf(Incoming.Data.class);
+            // However long we look away, no more than the window and a frame has been let go.
+            long until = System.nanoTime() + Duration.ofMillis(300).toNanos();
+            while (System.nanoTime() < until) {
+                assertThat(sent.get()).isLessThanOrEqualTo(LinkLimits.STANDARD.windowBytes() + 2L * LinkLimits.STANDARD.maxDataBytes());
+                Thread.onSpinWait();
+            }
+        }
+    }
+
+    @Test
+    void manySmallFramesWaitInFewObjects() throws Exception {
+        var done = new CountDownLatch(1);
+        answering((stream, _) -> {
+            for (int i = 0; i < 100_000; i++) {
+                stream.write(1 + i % 2, ByteBuffer.wrap(new byte[] {(byte) i}));
+            }
+            done.countDown();
+            stream.end(1);
+            stream.end(2);
+        });
+        try (var stream = asking.open(new byte[] {1})) {
+            assertThat(done.await(20, TimeUnit.SECONDS)).isTrue();
+            int blocks = 0;
+            long bytes = 0;
+            while (stream.next() instanceof Incoming.Data(int _, ByteBuffer data)) {
+                blocks++;
+                bytes += data.remaining();
+            }
+            assertThat(blocks).isLessThanOrEqualTo(6);
+            assertThat(bytes).isEqualTo(100_000);
+        }
+    }
+
+    @Test
+    void aResetEndsBothSidesAndNothingElse() throws Exception {
+        var ended = new CountDownLatch(1);
+        answering((stream, opening) -> {
+            if (opening[0] == 2) {
+                stream.send(new byte[] {42});
+                return;
+            }
+            try {
+                stream.next();
+            } catch (LinkException e) {
+                assertThat(e).hasMessageContaining("enough of this");
+                ended.countDown();
+                throw e;
+            }
+        });
+        try (var stream = asking.open(new byte[] {1})) {
+            stream.reset("enough of this");
+            assertThat(ended.await(10, TimeUnit.SECONDS)).isTrue();
+            assertThatThrownBy(stream::next).isInstanceOf(LinkException.class);
+        }
+        try (var other = asking.open(new byte[] {2})) {
+            assertThat(message(other)).containsExactly(42);
+        }
+    }
+
+    @Test
+    void whatArrivedBeforeTheLinkBrokeMayStillBeTaken() throws Exception {
+        var answering = answering((stream, _) -> stream.send(new byte[] {9}));
+        try (var stream = asking.open(new byte[] {1})) {
+            assertThat(message(stream)).containsExactly(9);
+            answering.close();
+            asking.awaitEnd();
+            assertThatThrownBy(() -> asking.open(new byte[] {1})).isInstanceOf(LinkException.class).hasMessageContaining("closed by the other side");
+        }
+    }
+
+    @Test
+    void greetsOnceEachWayAndAnswersPings() throws Exception {
+        var answering = answering((_, _) -> {});
+        asking.greet(new byte[] {1});
+        answering.greet(new byte[] {2});
+        assertThat(answering.greeting(Duration.ofSeconds(5))).containsExactly(1);
+        assertThat(asking.greeting(Duration.ofSeconds(5))).containsExactly(2);
+        asking.ping(Duration.ofSeconds(5));
+        answering.greet(new byte[] {3});
+        asking.awaitEnd();
+        assertThat(asking.over()).contains("a second greeting");
+    }
+
+    private static byte[] message(LinkStream stream) throws LinkException, InterruptedException {
+        return ((Incoming.Message) stream.next()).bytes();
+    }
+
+    private static String text(byte[] bytes) {
+        return new String(bytes, StandardCharsets.UTF_8);
+    }
+}

@@ -1,0 +1,3 @@
+package dev.caisson.planted.host;
+
+public record Thing(String name) {}

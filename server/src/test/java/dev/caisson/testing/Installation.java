@@ -1,0 +1,102 @@
+package dev.caisson.testing;
+
+import dev.caisson.remote.RemoteSandboxes;
+import dev.caisson.sandbox.SandboxId;
+import dev.caisson.sandbox.SandboxInfo;
+import dev.caisson.sandbox.SandboxSpec;
+import dev.caisson.sandbox.Tier;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Supplier;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.extension.AfterAllCallback;
+import org.junit.jupiter.api.extension.AfterEachCallback;
+import org.junit.jupiter.api.extension.BeforeAllCallback;
+import org.junit.jupiter.api.extension.ExtensionContext;
+import org.jspecify.annotations.Nullable;
+
+/// A running node with its deadman for the tests of one class; after each test the leak checker runs.
+///
+/// Register it as a static field with `@RegisterExtension`.
+public final class Installation implements BeforeAllCallback, AfterEachCallback, AfterAllCallback {
+    private final Supplier<List<String>> prefix;
+    private final Set<SandboxId> told = new HashSet<>();
+    private @Nullable TestHome home;
+    private @Nullable Servers servers;
+    private @Nullable RemoteSandboxes node;
+
+    public Installation() {
+        this(List::of);
+    }
+
+    /// @param prefix what its processes are started with; asked when they are
+    public Installation(Supplier<List<String>> prefix) {
+        this.prefix = prefix;
+    }
+
+    @Override
+    public void beforeAll(ExtensionContext context) throws IOException {
+        home = TestHome.make();
+        servers = new Servers(home, prefix.get());
+        servers.start(Servers.Kind.DEADMAN);
+        servers.start(Servers.Kind.NODE);
+        node = servers.node();
+    }
+
+    public TestHome home() {
+        return present(home);
+    }
+
+    public Servers servers() {
+        return present(servers);
+    }
+
+    public RemoteSandboxes node() {
+        return present(node);
+    }
+
+    /// A new sandbox; a tier that this machine cannot give skips the test with the reason.
+    public Shell shell(SandboxSpec spec) {
+        Assumptions.assumeTrue(node().status().tiers().contains(spec.tier()), "this machine cannot give tier " + spec.tier().label());
+        SandboxInfo made = node().create(spec);
+        return new Shell(node(), made.id());
+    }
+
+    public Shell shell(Tier tier) {
+        return shell(Shell.spec(tier));
+    }
+
+    @Override
+    public void afterEach(ExtensionContext context) throws Exception {
+        node().deleteAll();
+        var left = home().leftovers().after(Duration.ofSeconds(5));
+        // What a receipt says could not be released: each is told once, by the test it happened in.
+        var leaks = node().receipts(1000).stream().filter(receipt -> told.add(receipt.id())).flatMap(receipt -> receipt.resources().stream()).filter(check -> !check.gone()).toList();
+        if (!left.isEmpty() || !leaks.isEmpty()) {
+            throw new AssertionError("left behind by " + context.getDisplayName() + ": " + left + ", by the receipts " + leaks);
+        }
+    }
+
+    @Override
+    public void afterAll(ExtensionContext context) throws IOException {
+        if (node != null) {
+            node.close();
+        }
+        if (servers != null) {
+            servers.close();
+        }
+        if (home != null) {
+            home.close();
+        }
+    }
+
+    private static <T> T present(@Nullable T value) {
+        if (value == null) {
+            throw new IllegalStateException("the installation is not running");
+        }
+        return value;
+    }
+}
