@@ -1,0 +1,213 @@
+package dev.caisson.cli;
+
+import dev.caisson.client.CaissonException;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+
+/// Facts about this machine that decide what it can promise. Looks, and changes nothing.
+final class Machine {
+    private static final long DISK_WANTED = 4L << 30;
+    private static final long MEMORY_WANTED = 2L << 30;
+
+    private final Installation installation;
+
+    Machine(Installation installation) {
+        this.installation = installation;
+    }
+
+    /// What a fact means for what can be promised.
+    enum Verdict {
+        /// As wanted.
+        YES,
+        /// Something of it cannot be had; untrusted code can still be run.
+        LESS,
+        /// Untrusted code cannot be run.
+        NO;
+
+        String label() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
+
+    /// One fact.
+    ///
+    /// @param remedy what to do about it; empty when nothing has to be
+    record Finding(String name, Verdict verdict, String found, String remedy) {
+        static Finding yes(String name, String found) {
+            return new Finding(name, Verdict.YES, found, "");
+        }
+    }
+
+    List<Finding> examine() {
+        return List.of(
+                system(), root(), java(), runsc(), container(), cgroups(), kernel("erofs", "images are mounted with it", "erofs", Verdict.NO), kernel("overlay", "needed by tier container", "overlay", Verdict.LESS),
+                loop(), seccomp(), namespaces(), kvm(), tools(), user(), memory(), disk(), template(), running());
+    }
+
+    private static Finding system() {
+        String name = System.getProperty("os.name") + " " + System.getProperty("os.version") + ", " + System.getProperty("os.arch") + ", " + Runtime.getRuntime().availableProcessors() + " CPUs";
+        return System.getProperty("os.name").equals("Linux") ? Finding.yes("system", name) : new Finding("system", Verdict.NO, name, "use a Linux machine");
+    }
+
+    private static Finding root() {
+        return Installation.isRoot() ? Finding.yes("root", "yes") : new Finding("root", Verdict.NO, "not root", "run it with sudo, or use an installation elsewhere with CAISSON_URL and CAISSON_KEY");
+    }
+
+    private static Finding java() {
+        return Finding.yes("java", System.getProperty("java.vm.name") + " " + System.getProperty("java.version"));
+    }
+
+    private Finding runsc() {
+        var program = Stream.of(installation.home().resolve("bin/runsc"), Path.of("/usr/local/bin/runsc"), Path.of("/usr/bin/runsc")).filter(Files::isExecutable).findFirst();
+        if (program.isEmpty()) {
+            return new Finding("tier gvisor", Verdict.NO, "no runsc", "let `caisson setup` fetch it");
+        }
+        return said(program.get().toString(), "--version").map(line -> Finding.yes("tier gvisor", program.get() + ", " + line))
+                .orElseGet(() -> new Finding("tier gvisor", Verdict.NO, program.get() + " does not run", "remove it and let `caisson setup` fetch it again"));
+    }
+
+    private static Finding container() {
+        for (String name : List.of("runc", "crun")) {
+            var said = said(name, "--version");
+            if (said.isPresent()) {
+                return Finding.yes("tier container", said.get() + " (for trusted code only)");
+            }
+        }
+        return new Finding("tier container", Verdict.LESS, "neither runc nor crun", "apt-get install runc");
+    }
+
+    /// First line that a program says; empty when it is not there or fails.
+    private static Optional<String> said(String... command) {
+        try {
+            var process = new ProcessBuilder(command).redirectErrorStream(true).start();
+            process.getOutputStream().close();
+            String text = new String(process.getInputStream().readNBytes(4096), StandardCharsets.UTF_8);
+            if (!process.waitFor(10, TimeUnit.SECONDS)) {
+                process.destroyForcibly();
+                return Optional.empty();
+            }
+            return process.exitValue() == 0 ? text.lines().findFirst() : Optional.empty();
+        } catch (IOException _) {
+            return Optional.empty();
+        } catch (InterruptedException _) {
+            Thread.currentThread().interrupt();
+            return Optional.empty();
+        }
+    }
+
+    private static Finding cgroups() {
+        var wanted = List.of("cpu", "memory", "pids");
+        var v2 = words(read("/sys/fs/cgroup/cgroup.controllers"));
+        if (v2.containsAll(wanted)) {
+            return Finding.yes("cgroups", "v2 with " + String.join(", ", wanted));
+        }
+        var v1 = read("/proc/cgroups").lines().filter(line -> !line.startsWith("#")).map(line -> line.split("\\s+")).filter(part -> part.length == 4 && !part[1].equals("0") && part[3].equals("1"))
+                .map(part -> part[0]).toList();
+        if (v1.containsAll(wanted)) {
+            return Finding.yes("cgroups", "v1 with " + String.join(", ", wanted));
+        }
+        return new Finding("cgroups", Verdict.NO, "cpu, memory and pids are not all there", "mount the cgroup controllers; in a container, run it with --privileged");
+    }
+
+    private static Finding kernel(String name, String why, String filesystem, Verdict without) {
+        if (words(read("/proc/filesystems")).contains(filesystem)) {
+            return Finding.yes(name, "in the kernel");
+        }
+        String release = System.getProperty("os.version");
+        boolean module = read("/lib/modules/" + release + "/modules.dep").contains("/" + filesystem + ".ko");
+        return module ? Finding.yes(name, "as a module") : new Finding(name, without, "not in this kernel; " + why, "use a kernel with " + filesystem);
+    }
+
+    private static Finding loop() {
+        return Files.exists(Path.of("/dev/loop-control")) ? Finding.yes("loop devices", "yes") : new Finding("loop devices", Verdict.NO, "no /dev/loop-control; images are mounted with them", "modprobe loop");
+    }
+
+    private static Finding seccomp() {
+        return read("/proc/sys/kernel/seccomp/actions_avail").contains("errno") ? Finding.yes("seccomp", "yes") : new Finding("seccomp", Verdict.LESS, "no filters in this kernel", "use a kernel with CONFIG_SECCOMP_FILTER");
+    }
+
+    private static Finding namespaces() {
+        String most = read("/proc/sys/user/max_user_namespaces").strip();
+        return most.isEmpty() || most.equals("0")
+                ? new Finding("user namespaces", Verdict.LESS, "switched off; tier container needs them", "sysctl user.max_user_namespaces=10000")
+                : Finding.yes("user namespaces", "up to " + most);
+    }
+
+    private static Finding kvm() {
+        return Files.exists(Path.of("/dev/kvm"))
+                ? Finding.yes("kvm", "/dev/kvm is there (whether a guest boots is tried by the drivers that use it)")
+                : new Finding("kvm", Verdict.LESS, "no /dev/kvm", "tier microvm needs a machine with hardware virtualization; gvisor does without");
+    }
+
+    private static Finding tools() {
+        var missing = Stream.of("setpriv", "setsid", "mkfifo", "mount", "ip").filter(tool -> Stream.of("/usr/bin/", "/bin/", "/usr/sbin/", "/sbin/").noneMatch(at -> Files.isExecutable(Path.of(at + tool)))).toList();
+        return missing.isEmpty() ? Finding.yes("tools", "all there") : new Finding("tools", Verdict.NO, "missing: " + String.join(", ", missing), "apt-get install util-linux coreutils mount iproute2");
+    }
+
+    private static Finding user() {
+        boolean there = read("/etc/passwd").lines().anyMatch(line -> line.startsWith(Launch.FRONT_USER + ":"));
+        return Finding.yes("front's user", there ? Launch.FRONT_USER : "none yet; the first start makes " + Launch.FRONT_USER);
+    }
+
+    private static Finding memory() {
+        long total = read("/proc/meminfo").lines().filter(line -> line.startsWith("MemAvailable:")).mapToLong(line -> Long.parseLong(line.replaceAll("[^0-9]", "")) * 1024).findFirst().orElse(0);
+        String found = Amounts.shown(total) + " free";
+        return total >= MEMORY_WANTED ? Finding.yes("memory", found) : new Finding("memory", Verdict.LESS, found, "a sandbox takes up to what it is given (512 MiB), and 20 MiB at rest");
+    }
+
+    private Finding disk() {
+        try {
+            var there = installation.home();
+            while (!Files.exists(there) && there.getParent() != null) {
+                there = there.getParent();
+            }
+            long free = Files.getFileStore(there).getUsableSpace();
+            String found = Amounts.shown(free) + " free for " + installation.home();
+            return free >= DISK_WANTED ? Finding.yes("disk", found) : new Finding("disk", Verdict.LESS, found, "a sandbox may write up to 1 GiB; free some, or name another place with CAISSON_HOME");
+        } catch (IOException e) {
+            return new Finding("disk", Verdict.LESS, "cannot tell: " + e.getMessage(), "see that CAISSON_HOME is on a disk of this machine");
+        }
+    }
+
+    private Finding template() {
+        var index = installation.home().resolve("image/index");
+        try (Stream<Path> built = Files.isDirectory(index) ? Files.list(index) : Stream.empty()) {
+            return built.findAny().isPresent()
+                    ? Finding.yes("template base", "built")
+                    : new Finding("template base", Verdict.LESS, "not built yet", "the first `caisson run` builds it, or `caisson setup`");
+        } catch (IOException _) {
+            return new Finding("template base", Verdict.LESS, "may not look into " + index, "run it as root");
+        }
+    }
+
+    private static Finding running() {
+        try (var session = Session.open()) {
+            var status = session.caisson().status();
+            var finding = session.caisson().url() + ", " + status.alive() + " alive, tiers " + String.join(" ", status.tiers()) + ", leaked " + status.leaked();
+            return status.leaked() == 0 ? Finding.yes("installation", finding) : new Finding("installation", Verdict.LESS, finding, "see `caisson receipt` for what stayed");
+        } catch (CaissonException e) {
+            return e.code().equals("not-running") ? Finding.yes("installation", "not running; `caisson run` starts what it needs") : new Finding("installation", Verdict.LESS, e.message(), e.remedy());
+        }
+    }
+
+    private static List<String> words(String text) {
+        return text.isBlank() ? List.of() : new ArrayList<>(List.of(text.strip().split("\\s+")));
+    }
+
+    /// A small file of the kernel's; empty when it is not there.
+    private static String read(String file) {
+        try {
+            return Files.readString(Path.of(file), StandardCharsets.ISO_8859_1);
+        } catch (IOException _) {
+            return "";
+        }
+    }
+}

@@ -1,0 +1,209 @@
+package dev.caisson.cli;
+
+import dev.caisson.client.CommandOptions;
+import dev.caisson.client.Sandbox;
+import dev.caisson.client.SandboxOptions;
+import java.io.BufferedInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.Socket;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.Semaphore;
+
+/// Measures of preview URLs: a server on the loopback of a sandbox, asked from outside, beside a client inside the same sandbox.
+final class PreviewMeasures {
+    private static final int PORT = 8000;
+    private static final long BYTES = 256L << 20;
+    private static final int CONNECTIONS = 1_000;
+    private static final int ECHOES = 5;
+
+    /// Answers `ok`, or many zeros, or echoes what comes after any upgrade.
+    private static final String SERVER = """
+            const zeros = Buffer.alloc(65536);
+            require('http').createServer((q, s) => {
+              if (q.url !== '/big') return s.end('ok');
+              let left = %1$d;
+              s.writeHead(200, {'Content-Length': left});
+              const go = () => { while (left > 0) { left -= zeros.length; if (!s.write(zeros)) return s.once('drain', go); } s.end(); };
+              go();
+            }).on('upgrade', (q, s) => {
+              s.write('HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: echo\\r\\nConnection: Upgrade\\r\\n\\r\\n'); s.pipe(s); s.on('error', () => {});
+            }).listen({port: %2$d, host: '127.0.0.1', backlog: 1024});
+            """.formatted(BYTES, PORT);
+
+    /// Prints the median of so many requests one after the other on one connection, in milliseconds.
+    private static final String ASK = """
+            const s = require('net').connect(%1$d, '127.0.0.1'); s.setNoDelay(true);
+            const times = []; let start;
+            const ask = () => { start = process.hrtime.bigint(); s.write('GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n'); };
+            s.on('connect', ask);
+            s.on('data', () => {
+              times.push(Number(process.hrtime.bigint() - start) / 1e6);
+              if (times.length < %2$d) return ask();
+              times.splice(0, times.length / 10); times.sort((a, b) => a - b); console.log(times[times.length >> 1]); process.exit(0);
+            });
+            """;
+
+    /// Prints the seconds that the large answer took.
+    private static final String FETCH = """
+            const s = require('net').connect(%1$d, '127.0.0.1'); let got = 0; const start = process.hrtime.bigint();
+            s.on('connect', () => s.write('GET /big HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n'));
+            s.on('data', piece => { got += piece.length; if (got >= %2$d) { console.log(Number(process.hrtime.bigint() - start) / 1e9); process.exit(0); } });
+            """.formatted(PORT, BYTES);
+
+    private PreviewMeasures() {}
+
+    static final List<Measure> ALL = List.of(
+            new Measure("preview-latency", "ms p50 that a preview URL adds to a request, above a client inside the sandbox", PreviewMeasures::latency),
+            new Measure("preview-throughput", "MB/s of a large answer through a preview URL, beside a client inside the sandbox", PreviewMeasures::throughput),
+            new Measure("preview-upgrades", "upgraded connections through preview URLs that all echo at a time", PreviewMeasures::upgrades));
+
+    /// A sandbox with the server running, and where it is found.
+    private record Serving(Sandbox sandbox, URI front, String host) implements AutoCloseable {
+        static Serving start(Bench bench) {
+            var sandbox = bench.caisson().create(SandboxOptions.defaults().withPublicPorts().withOpenFiles(8_192).withLease(Duration.ofMinutes(10)));
+            try {
+                sandbox.start(CommandOptions.of("node", "-e", SERVER).withTimeout(Duration.ofMinutes(10)));
+                var wait = sandbox.run("bash", "-c", "for i in $(seq 200); do (exec 3<>/dev/tcp/127.0.0.1/" + PORT + ") 2>/dev/null && exit 0; sleep 0.05; done; exit 1");
+                if (wait.status() != 0) {
+                    throw new CliException("the server in the sandbox did not start", "see `caisson doctor`");
+                }
+                return new Serving(sandbox, URI.create(bench.caisson().url()), sandbox.port(PORT).url().getAuthority());
+            } catch (RuntimeException e) {
+                sandbox.close();
+                throw e;
+            }
+        }
+
+        Socket connect() throws IOException {
+            var socket = new Socket(front.getHost(), front.getPort());
+            socket.setTcpNoDelay(true);
+            socket.setSoTimeout(60_000);
+            return socket;
+        }
+
+        byte[] request(String path, String more) {
+            return ("GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\n" + more + "\r\n").getBytes(StandardCharsets.US_ASCII);
+        }
+
+        double inside(String script) {
+            var ran = sandbox.run(CommandOptions.of("node", "-e", script).withTimeout(Duration.ofMinutes(2)));
+            if (ran.status() != 0) {
+                throw new CliException("the client in the sandbox failed: " + ran.stderrText().strip(), "see `caisson doctor`");
+            }
+            return Double.parseDouble(ran.stdoutText().strip());
+        }
+
+        @Override
+        public void close() {
+            sandbox.close();
+        }
+    }
+
+    private static Measure.Figure latency(Bench bench) throws Exception {
+        int rounds = bench.rounds(1_000);
+        try (var serving = Serving.start(bench); var socket = serving.connect()) {
+            byte[] request = serving.request("/", "");
+            var in = new BufferedInputStream(socket.getInputStream());
+            Bench.Doing ask = () -> {
+                socket.getOutputStream().write(request);
+                skipHead(in);
+                in.readNBytes(2);
+            };
+            for (int i = 0; i < rounds / 10; i++) {
+                ask.go();
+            }
+            double ours = Bench.median(Bench.times(rounds, ask));
+            double direct = serving.inside(ASK.formatted(PORT, rounds));
+            return Measure.Figure.atMost(ours - direct, "ms", 0.5).noting(Math.round(ours * 1000) / 1000.0 + " ms through the preview, " + Math.round(direct * 1000) / 1000.0 + " ms inside");
+        }
+    }
+
+    private static Measure.Figure throughput(Bench bench) throws Exception {
+        try (var serving = Serving.start(bench); var socket = serving.connect()) {
+            double direct = BYTES / 1e6 / serving.inside(FETCH);
+            byte[] piece = new byte[1 << 16];
+            long start = System.nanoTime();
+            socket.getOutputStream().write(serving.request("/big", ""));
+            InputStream in = socket.getInputStream();
+            for (long left = BYTES; left > 0;) {
+                int read = in.read(piece);
+                if (read < 0) {
+                    throw new IOException("the answer broke off");
+                }
+                left -= read;
+            }
+            double ours = BYTES / 1e6 / ((System.nanoTime() - start) / 1e9);
+            return new Measure.Figure(ours, java.util.OptionalDouble.of(direct), "MB/s", 0.6, true, true, "256 MiB");
+        }
+    }
+
+    private static Measure.Figure upgrades(Bench bench) throws Exception {
+        var sockets = new ArrayList<Socket>();
+        try (var serving = Serving.start(bench); var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+            long start = System.nanoTime();
+            var opening = new Semaphore(32);
+            var opened = new ArrayList<Future<Socket>>();
+            for (int i = 0; i < CONNECTIONS; i++) {
+                opened.add(threads.submit(() -> {
+                    opening.acquire();
+                    try {
+                        var socket = serving.connect();
+                        socket.getOutputStream().write(serving.request("/", "Connection: Upgrade\r\nUpgrade: echo\r\n"));
+                        skipHead(socket.getInputStream());
+                        return socket;
+                    } finally {
+                        opening.release();
+                    }
+                }));
+            }
+            for (var each : opened) {
+                sockets.add(each.get());
+            }
+            double openMs = (System.nanoTime() - start) / 1e6;
+            start = System.nanoTime();
+            var echoed = new ArrayList<Future<Boolean>>();
+            for (var socket : sockets) {
+                echoed.add(threads.submit(() -> echoes(socket)));
+            }
+            int good = 0;
+            for (var each : echoed) {
+                good += each.get() ? 1 : 0;
+            }
+            double echoMs = (System.nanoTime() - start) / 1e6;
+            return Measure.Figure.atLeast(good, "connections", CONNECTIONS).noting("opened in " + Math.round(openMs) + " ms, " + CONNECTIONS * ECHOES + " echoes in " + Math.round(echoMs) + " ms");
+        } finally {
+            for (var socket : sockets) {
+                socket.close();
+            }
+        }
+    }
+
+    private static boolean echoes(Socket socket) throws IOException {
+        byte[] text = "through the wall".getBytes(StandardCharsets.US_ASCII);
+        for (int i = 0; i < ECHOES; i++) {
+            socket.getOutputStream().write(text);
+            if (!java.util.Arrays.equals(socket.getInputStream().readNBytes(text.length), text)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private static void skipHead(InputStream in) throws IOException {
+        int last = 0;
+        while (last != 0x0d0a0d0a) {
+            int next = in.read();
+            if (next < 0) {
+                throw new IOException("no answer");
+            }
+            last = last << 8 | next;
+        }
+    }
+}

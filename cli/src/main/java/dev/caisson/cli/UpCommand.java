@@ -1,0 +1,145 @@
+package dev.caisson.cli;
+
+import dev.caisson.client.CaissonException;
+import dev.caisson.client.Json;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/// `caisson up`: the installation's three processes, kept alive.
+@Command(
+        name = "up",
+        description = {
+            "Starts the installation and keeps it running: a process of it that dies is started again.",
+            "",
+            "Prints its address, and a key for it when it has just been made (the only time it is ever shown; make more with `caisson key create`). "
+                    + "Without --detach it stays in the foreground; Ctrl-C or SIGTERM then does what `caisson down` does.",
+        },
+        footerHeading = "%nExamples:%n",
+        footer = {"  caisson up", "  caisson up --detach --json", "  caisson up --listen 0.0.0.0:7070    let other machines in, with a key"})
+final class UpCommand implements Callable<Integer> {
+    @Option(names = "--listen", paramLabel = "HOST:PORT", description = "Where clients knock. Port 0 takes a free one. Default: ${DEFAULT-VALUE}.", defaultValue = "127.0.0.1:7070")
+    String listen = "";
+
+    @Option(names = "--domain", paramLabel = "NAME[:PORT]", description = "Give every port of every sandbox a host name of its own, PORT-ID.NAME; a wildcard in DNS has to lead *.NAME here. "
+            + "PORT is what clients connect to, where it is not the one of --tls-listen.")
+    String domain = "";
+
+    @Option(names = "--tls-listen", paramLabel = "HOST:PORT", description = "Where TLS for the domain is spoken; `off` for none. Default: port 7443 beside --listen. Without a certificate, one of an authority made here is shown.")
+    String tlsListen = "";
+
+    @Option(names = "--tls-cert", paramLabel = "FILE", description = "Certificate for *.NAME with its chain, PEM; read again when it changes. The user caisson must be able to read it.")
+    String tlsCert = "";
+
+    @Option(names = "--tls-key", paramLabel = "FILE", description = "Its private key, PEM.")
+    String tlsKey = "";
+
+    @Option(names = "--acme-directory", paramLabel = "URL", description = "Order the certificate from this authority, proved by DNS.")
+    String acmeDirectory = "";
+
+    @Option(names = "--acme-email", paramLabel = "ADDRESS", description = "Told to the authority.")
+    String acmeEmail = "";
+
+    @Option(names = "--acme-dns-hook", paramLabel = "PROGRAM", description = "Called as `PROGRAM set|clear NAME VALUE` to change TXT records; runs as the user caisson.")
+    String acmeHook = "";
+
+    @Option(names = {"-d", "--detach"}, description = "Return when it is ready, and leave it running.")
+    boolean detach;
+
+    @Option(names = "--json", description = "Print {\"url\": ..., \"key\": ...}; the key only when it is new.")
+    boolean json;
+
+    @Option(names = "--keep", description = "At the end of the foreground, leave sandboxes alive for a node that comes back within their grace time.")
+    boolean keep;
+
+    @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
+    boolean help;
+
+    @Override
+    public Integer call() throws InterruptedException {
+        var installation = Installation.ofEnvironment();
+        if (installation.isUp()) {
+            try (var caisson = installation.connect()) {
+                throw new CliException("it is up already: " + caisson.url(), "end it with `caisson down`, or use it as it is");
+            } catch (CaissonException _) {
+                throw new CliException("it is starting or ending already", "look again with `caisson status`, or end it with `caisson down`");
+            }
+        }
+        if (!Installation.isRoot()) {
+            throw new CliException("this needs root: it makes cgroups, namespaces and mounts", "run it with sudo");
+        }
+        Launch.ensureUser();
+        installation.prepare();
+        var supervision = new Supervision(installation);
+        var end = new CountDownLatch(1);
+        if (!detach) {
+            Interrupts.handleEnd(end::countDown);
+        }
+        var started = supervision.start(new Launch.Listening(listen, preview()), !detach);
+        announce(started);
+        if (detach) {
+            return 0;
+        }
+        while (!end.await(1, java.util.concurrent.TimeUnit.SECONDS) && installation.isUp()) {
+            // `caisson down` from elsewhere ends us too.
+            continue;
+        }
+        if (installation.isUp()) {
+            DownCommand.end(supervision, keep, json);
+        }
+        Supervision.untie(started.keepers());
+        return 0;
+    }
+
+    /// The front's options for previews.
+    private List<String> preview() {
+        var options = new ArrayList<String>();
+        add(options, "--domain", domain);
+        add(options, "--tls-listen", tlsListen.isEmpty() && !domain.isEmpty() ? listen.substring(0, Math.max(0, listen.lastIndexOf(':'))) + ":7443" : tlsListen);
+        add(options, "--tls-cert", tlsCert);
+        add(options, "--tls-key", tlsKey);
+        add(options, "--acme-directory", acmeDirectory);
+        add(options, "--acme-email", acmeEmail);
+        add(options, "--acme-dns-hook", acmeHook);
+        return options;
+    }
+
+    private static void add(List<String> options, String name, String value) {
+        if (!value.isEmpty()) {
+            options.add(name);
+            options.add(value);
+        }
+    }
+
+    private void announce(Supervision.Started started) {
+        if (json) {
+            var object = Json.object().put("url", started.url());
+            if (!started.domain().isEmpty()) {
+                object.put("domain", started.domain());
+            }
+            if (!started.authority().isEmpty()) {
+                object.put("ca", started.authority());
+            }
+            if (!started.key().isEmpty()) {
+                object.put("key", started.key());
+            }
+            Console.out().println(object.done().write());
+            return;
+        }
+        Console.out().println(started.url());
+        if (!started.key().isEmpty()) {
+            Console.out().println(started.key());
+            Console.remark("the second line is a key for it, and is never shown again");
+        }
+        if (!started.domain().isEmpty()) {
+            Console.remark("previews are at PORT-ID." + started.domain() + "; `caisson url ID PORT` makes a link");
+        }
+        if (!started.authority().isEmpty()) {
+            Console.remark("their certificate is of an authority made here, good for this domain alone. To trust it: cp " + started.authority()
+                    + " /usr/local/share/ca-certificates/caisson.crt && update-ca-certificates; browsers take the same file in their settings");
+        }
+    }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.caisson.cli;
+
+import org.jspecify.annotations.NullMarked;
