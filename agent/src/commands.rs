@@ -50,6 +50,8 @@ const MAX_DRAINS: usize = 256;
 const MAX_ARGV: usize = 512;
 /// Longest tag, bytes.
 const MAX_TAG: usize = 1024;
+/// How long the start of a batched command may wait for what comes after it.
+const HOLD: Duration = Duration::from_millis(20);
 /// Linux's signals.
 const SIGNALS: std::ops::RangeInclusive<u32> = 1..=64;
 
@@ -66,6 +68,10 @@ struct Command {
     audience: Audience,
     tag: String,
     drop_unread: bool,
+    /// Its start is to be told together with what comes after it.
+    batched: bool,
+    /// It runs, and nobody has been told yet.
+    untold: bool,
 }
 
 impl Command {
@@ -91,6 +97,12 @@ impl Command {
     fn audience_changed(&mut self) {
         self.outputs.iter_mut().for_each(Output::audience_changed);
     }
+
+    /// Tells everybody who has not heard it that it runs.
+    fn greet(&mut self, id: u64) {
+        self.untold = false;
+        self.audience.greet(id, self.pid);
+    }
 }
 
 /// All commands; see the module.
@@ -105,6 +117,8 @@ pub struct Commands {
     ended: VecDeque<u64>,
     /// Those of which it has, and since when, oldest first.
     heard: VecDeque<(Instant, u64)>,
+    /// Batched commands whose start was held back, and until when at most, oldest first. Some have been told of since.
+    untold: VecDeque<(Instant, u64)>,
     drains: HashMap<Token, Watched>,
     turns: Turns<u64>,
     drain_turns: Turns<Token>,
@@ -124,6 +138,7 @@ impl Commands {
             lent: HashMap::new(),
             ended: VecDeque::new(),
             heard: VecDeque::new(),
+            untold: VecDeque::new(),
             drains: HashMap::new(),
             turns: Turns::default(),
             drain_turns: Turns::default(),
@@ -189,7 +204,7 @@ impl Commands {
         command.audience.listen(Listener::new(self.link.own(stream, Owner::Command(asked.id)), from));
         command.audience_changed();
         if command.starting.is_none() {
-            command.audience.greet(asked.id, command.pid);
+            command.greet(asked.id);
         }
         self.turns.push(asked.id);
         Ok(())
@@ -263,6 +278,7 @@ impl Commands {
         let Some(id) = self.pids.remove(&ended.pid) else { return };
         self.started(id, poll);
         let Some(command) = self.all.get_mut(&id) else { return };
+        command.greet(id);
         command.exited = Some(Exited { status: ended.status, signal: ended.signal, cpu_micros: ended.cpu_micros });
         command.input.close(poll);
         command.audience.refuse_feeders(&takes_none(id));
@@ -296,6 +312,9 @@ impl Commands {
             && event.readable
         {
             output.set_readable(event.over);
+            if command.untold && output.has_waiting() {
+                command.greet(id);
+            }
             self.turns.push(id);
         }
     }
@@ -405,11 +424,21 @@ impl Commands {
         let ended = self.ended.iter().filter_map(|id| self.all.get(id));
         let silence = ended.flat_map(|command| command.outputs.iter().filter_map(Output::deadline)).min();
         let oldest = self.heard.front().map(|(since, _)| *since + HELD_AFTER);
-        silence.into_iter().chain(oldest).min()
+        let untold = self.untold.front().map(|(until, _)| *until);
+        silence.into_iter().chain(oldest).chain(untold).min()
     }
 
     /// Gives up outputs of ended commands that have been silent for long enough, and commands that have been held for long enough.
     pub fn expire(&mut self, now: Instant, poll: &mut Poll) {
+        while let Some((until, id)) = self.untold.front().copied()
+            && until <= now
+        {
+            self.untold.pop_front();
+            if let Some(command) = self.all.get_mut(&id).filter(|command| command.untold) {
+                command.greet(id);
+                self.turns.push(id);
+            }
+        }
         while let Some((since, id)) = self.heard.front().copied()
             && since + HELD_AFTER <= now
         {
@@ -449,7 +478,12 @@ impl Commands {
             Ok(()) => {
                 self.lent.remove(&command.pid);
                 spawn::volunteer(command.pid);
-                command.audience.greet(id, command.pid);
+                if command.batched && !command.outputs.iter().any(Output::has_waiting) {
+                    command.untold = true;
+                    self.untold.push_back((Instant::now() + HOLD, id));
+                } else {
+                    command.greet(id);
+                }
                 self.turns.push(id);
             }
             Err(failure) => {
@@ -464,7 +498,7 @@ impl Commands {
     fn pump(&mut self, id: u64, poll: &mut Poll) {
         let keep = self.keep();
         let Some(command) = self.all.get_mut(&id) else { return };
-        if command.starting.is_some() {
+        if command.starting.is_some() || command.untold {
             return;
         }
         let mut surplus = Vec::new();
@@ -603,5 +637,7 @@ fn assemble(asked: &Start, child: Child, ends: Ends, poll: &mut Poll) -> io::Res
         audience: Audience::default(),
         tag: asked.tag.clone(),
         drop_unread: asked.drop_unread,
+        batched: asked.batched,
+        untold: false,
     })
 }

@@ -131,6 +131,11 @@ impl Output {
         self.over |= over;
     }
 
+    /// Bytes wait to be read.
+    pub fn has_waiting(&self) -> bool {
+        self.source.as_ref().is_some_and(|source| io::ioctl_fionread(&source.fd).is_ok_and(|count| count > 0))
+    }
+
     /// Data streams out of it in small pieces: with a moment's patience there will be fewer and larger ones. On a busy machine the kernel
     /// otherwise switches to us and back for every piece.
     pub fn is_streaming(&self) -> bool {

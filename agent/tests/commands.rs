@@ -41,6 +41,42 @@ fn streams_are_separate_and_the_status_is_the_commands_own() {
     assert_eq!(outcome.exited.status, 42);
 }
 
+/// What comes on a stream, one word each, until the command has been told of and its first output or end with it.
+fn order(host: &mut Host, stream: u32) -> Vec<&'static str> {
+    let mut words = Vec::new();
+    while !matches!(words.last(), Some(&"data" | &"exited")) {
+        match host.next(stream) {
+            Got::Reply(reply::Of::Started(_)) => words.push("started"),
+            Got::Reply(reply::Of::Exited(_)) => words.push("exited"),
+            Got::Data(..) => words.push("data"),
+            Got::End(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    words
+}
+
+#[test]
+fn the_start_of_a_batched_command_is_always_told_first() {
+    let mut host = Host::start();
+    for script in ["true", "echo at once", "sleep 0.01; echo later", "sleep 0.1; echo much later", "exec >&- 2>&-; sleep 0.1"] {
+        for terminal in [None, Some(Terminal { columns: 80, rows: 24 })] {
+            let stream = host.open(request::Of::Start(Start { batched: true, terminal, ..shell(script) }));
+            let words = order(&mut host, stream);
+            assert!(words == ["started", "data"] || words == ["started", "exited"], "{script}: {words:?}");
+        }
+    }
+}
+
+#[test]
+fn the_start_of_a_silent_batched_command_is_told_while_it_runs() {
+    let mut host = Host::start();
+    let stream = host.open(request::Of::Start(Start { batched: true, stdin: true, ..start(&["cat"]) }));
+    assert!(matches!(host.next(stream), Got::Reply(reply::Of::Started(_))));
+    host.feed(stream, b"heard");
+    assert_eq!(host.outcome(stream).stdout, b"heard");
+}
+
 #[test]
 fn stdin_comes_back_byte_exact_whatever_its_size() {
     let mut host = Host::start();
@@ -511,11 +547,11 @@ fn orphans_are_reaped() {
 #[test]
 fn a_daemon_neither_holds_the_end_back_nor_dies_of_it() {
     let mut host = Host::start();
-    let script = "sh -c 'echo $$; sleep 0.5; i=0; while [ $i -lt 20000 ]; do echo noise; i=$((i+1)); done; echo survived > \"$0\"' \"$0\" & sleep 0.1; echo bye";
+    let script = "sh -c 'echo $$; sleep 2; i=0; while [ $i -lt 20000 ]; do echo noise; i=$((i+1)); done; echo survived > \"$0\"' \"$0\" & sleep 0.1; echo bye";
     let flag = host.folder.join("survived");
     let before = std::time::Instant::now();
     let outcome = host.run(start(&["sh", "-c", script, flag.to_str().unwrap()]));
-    assert!(before.elapsed() < std::time::Duration::from_millis(450), "{:?}", before.elapsed());
+    assert!(before.elapsed() < std::time::Duration::from_millis(1_800), "{:?}", before.elapsed());
     assert!(outcome.stdout.ends_with(b"bye\n") && !outcome.stdout.windows(5).any(|part| part == b"noise"));
     eventually("the daemon wrote on", || std::fs::read(&flag).is_ok_and(|text| text == b"survived\n"));
 }

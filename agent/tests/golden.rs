@@ -87,6 +87,7 @@ fn messages_are_byte_exact() {
         limits: vec![ResourceLimit { resource: 7, value: 1024 }],
         tag: "t1".to_owned(),
         drop_unread: true,
+        batched: false,
     };
     let request = Request { of: Some(request::Of::Start(start)) };
     check_message("open-start", &request, |message| encoded(Frame::Open { stream: 2, message }));

@@ -16,6 +16,7 @@ import org.eclipse.jetty.server.Response;
 
 /// An answer's body that is written piece by piece for as long as something happens, with a heartbeat when nothing does.
 ///
+/// The heart begins to beat with the first write that is not the last.
 /// Writing waits for the client, so that a slow reader costs one piece of memory and no more. When a heartbeat cannot be sent the client is gone, and the
 /// thread that made this body is interrupted out of whatever it waits for.
 /// Threads: one writes; the heartbeat has a thread of its own. Cleanup: close stops the heartbeat.
@@ -35,6 +36,8 @@ public final class LiveBody implements AutoCloseable {
     private final Condition ended = lock.newCondition();
     private final Thread heart;
     private long lastWriteNanos = System.nanoTime();
+    private byte[] held = new byte[0];
+    private boolean beating;
     private boolean closed;
     private boolean lost;
 
@@ -58,28 +61,58 @@ public final class LiveBody implements AutoCloseable {
     public static LiveBody start(Request request, Response response, String mediaType, byte[] heartbeat, Duration interval) {
         response.setStatus(200);
         response.getHeaders().put(HttpHeader.CONTENT_TYPE, mediaType);
-        var body = new LiveBody(request, response, heartbeat, interval);
-        body.heart.start();
-        return body;
+        return new LiveBody(request, response, heartbeat, interval);
     }
 
     /// Sends `head` and `data`, which may be empty, in one piece; waits until the connection has taken it.
     public void write(byte[] head, ByteBuffer data) throws IOException {
         lock.lock();
         try {
-            RetainableByteBuffer piece = pool.acquire(head.length + data.remaining(), true);
-            try {
-                ByteBuffer bytes = piece.getByteBuffer();
-                bytes.clear();
-                bytes.put(head).put(data).flip();
-                Content.Sink.write(response, false, bytes);
-            } finally {
-                piece.release();
+            send(false, head, data);
+            if (!beating) {
+                beating = true;
+                heart.start();
             }
-            lastWriteNanos = System.nanoTime();
         } finally {
             lock.unlock();
         }
+    }
+
+    /// Sends a few bytes together with what is written next, which comes soon: the client then wakes once for both.
+    public void hold(byte[] bytes) throws IOException {
+        lock.lock();
+        try {
+            if (held.length > 0) {
+                send(false, new byte[0], ByteBuffer.allocate(0));
+            }
+            held = bytes;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /// Sends the last bytes, and that they are the last.
+    public void finish(byte[] bytes) throws IOException {
+        lock.lock();
+        try {
+            send(true, bytes, ByteBuffer.allocate(0));
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void send(boolean last, byte[] head, ByteBuffer data) throws IOException {
+        RetainableByteBuffer piece = pool.acquire(held.length + head.length + data.remaining(), true);
+        try {
+            ByteBuffer bytes = piece.getByteBuffer();
+            bytes.clear();
+            bytes.put(held).put(head).put(data).flip();
+            held = new byte[0];
+            Content.Sink.write(response, last, bytes);
+        } finally {
+            piece.release();
+        }
+        lastWriteNanos = System.nanoTime();
     }
 
     public void write(byte[] bytes) throws IOException {

@@ -95,7 +95,7 @@ public final class Agent implements AutoCloseable {
     /// @param processes RLIMIT_NPROC of the command; 0 leaves it alone
     public GuestCommand start(CommandId id, CommandSpec spec, int openFiles, int processes) throws LinkException, InterruptedException {
         var start = Start.newBuilder().setId(id.number()).putAllEnv(spec.env()).setCwd(ByteString.copyFromUtf8(spec.cwd())).setUser(spec.user()).setStdin(spec.stdin())
-                .setTag(spec.tag()).setDropUnread(spec.unread() == CommandSpec.Unread.DROP);
+                .setTag(spec.tag()).setDropUnread(spec.unread() == CommandSpec.Unread.DROP).setBatched(spec.batched());
         spec.argv().forEach(argument -> start.addArgv(ByteString.copyFromUtf8(argument)));
         spec.terminal().ifPresent(size -> start.setTerminal(terminal(size)));
         start.addLimits(ResourceLimit.newBuilder().setResource(ResourceLimits.NOFILE).setValue(openFiles));

@@ -55,6 +55,11 @@ public final class GuestCommand implements AutoCloseable {
         }
     }
 
+    /// True when [#next] would not wait.
+    public boolean isReady() {
+        return stream.isReady();
+    }
+
     public void write(ByteBuffer data) throws LinkException, InterruptedException {
         stream.write(1, data);
     }

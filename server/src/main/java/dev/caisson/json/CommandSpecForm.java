@@ -21,6 +21,7 @@ final class CommandSpecForm implements Form<CommandSpec> {
         out.writeBooleanProperty("stdin", value.stdin());
         out.writeStringProperty("tag", value.tag());
         out.writeStringProperty("unread", Json.label(value.unread()));
+        out.writeBooleanProperty("batched", value.batched());
     }
 
     @Override
@@ -35,6 +36,7 @@ final class CommandSpecForm implements Form<CommandSpec> {
                 in.wholeOr("output_limit_bytes", 0, Long.MAX_VALUE).map(ByteSize::new).orElse(CommandSpec.DEFAULT_OUTPUT_LIMIT),
                 in.truth("stdin", false),
                 in.text("tag", ""),
-                in.has("unread") ? in.word("unread", CommandSpec.Unread.class) : CommandSpec.Unread.HOLD);
+                in.has("unread") ? in.word("unread", CommandSpec.Unread.class) : CommandSpec.Unread.HOLD,
+                in.truth("batched", false));
     }
 }

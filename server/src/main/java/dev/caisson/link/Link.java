@@ -30,6 +30,8 @@ public final class Link implements AutoCloseable {
     private static final int SMALL_FRAME_BYTES = 2048;
     /// Header and small payloads are read through a buffer of this size; larger payloads go straight to where they are kept.
     private static final int READ_BUFFER_BYTES = 4096;
+    /// Frames that need not hurry may wait together up to this size.
+    private static final int UNHURRIED_BYTES = 512;
     /// What it grows to on a link that is busy with small frames; an idle one stays small, because there are many.
     private static final int MAX_READ_BUFFER_BYTES = 1 << 16;
 
@@ -54,6 +56,7 @@ public final class Link implements AutoCloseable {
     private final ReentrantLock writing = new ReentrantLock();
     private final ByteBuffer small = ByteBuffer.allocate(FrameHeader.BYTES + SMALL_FRAME_BYTES);
     private final ByteBuffer header = ByteBuffer.allocate(FrameHeader.BYTES);
+    private final ByteBuffer unhurried = ByteBuffer.allocate(UNHURRIED_BYTES);
 
     private final Map<Integer, LinkStream> streams = new HashMap<>();
     private int lastOpenedByUs;
@@ -175,19 +178,61 @@ public final class Link implements AutoCloseable {
         }
     }
 
+    /// One frame on its way out.
+    record Frame(FrameKind kind, int stream, int channel, ByteBuffer payload) {
+        static Frame close(int stream) {
+            return new Frame(FrameKind.CLOSE, stream, 0, EMPTY);
+        }
+
+        FrameHeader header() {
+            return new FrameHeader(payload.remaining(), stream, kind, channel);
+        }
+
+        int bytes() {
+            return FrameHeader.BYTES + payload.remaining();
+        }
+    }
+
     void write(FrameKind kind, int stream, int onChannel, ByteBuffer payload) throws LinkException {
-        var frame = new FrameHeader(payload.remaining(), stream, kind, onChannel);
+        write(new Frame(kind, stream, onChannel, payload));
+    }
+
+    /// Writes frames one behind the other: small ones in one call, so that the other side wakes once for all of them.
+    void write(Frame... frames) throws LinkException {
         writing.lock();
         try {
-            if (payload.remaining() <= SMALL_FRAME_BYTES) {
-                small.clear();
-                frame.write(small);
-                small.put(payload).flip();
-                writeAll(small);
+            small.clear();
+            small.put(unhurried.flip());
+            unhurried.clear();
+            for (Frame frame : frames) {
+                if (frame.bytes() > small.remaining()) {
+                    writeAll(small.flip());
+                    small.clear();
+                }
+                if (frame.bytes() <= small.remaining()) {
+                    frame.header().write(small);
+                    small.put(frame.payload());
+                } else {
+                    header.clear();
+                    frame.header().write(header);
+                    writeAll(header.flip(), frame.payload());
+                }
+            }
+            writeAll(small.flip());
+        } finally {
+            writing.unlock();
+        }
+    }
+
+    /// Writes a small frame together with whatever is written next, however late that is: for what the other side only keeps its books by.
+    void writeUnhurried(Frame frame) throws LinkException {
+        writing.lock();
+        try {
+            if (frame.bytes() > unhurried.remaining()) {
+                write(frame);
             } else {
-                header.clear();
-                frame.write(header);
-                writeAll(header.flip(), payload);
+                frame.header().write(unhurried);
+                unhurried.put(frame.payload());
             }
         } finally {
             writing.unlock();
@@ -283,17 +328,25 @@ public final class Link implements AutoCloseable {
             stream = new LinkStream(this, id, limits);
             streams.put(id, stream);
         }
-        Thread.ofVirtual().name("stream-" + name + "-" + id).start(() -> {
-            try (stream) {
-                accepts.accept(stream, opening);
-                stream.finish();
-                stream.awaitClose();
-            } catch (IOException _) {
-                // The stream or the link is over: the other side knows.
-            } catch (InterruptedException _) {
-                Thread.currentThread().interrupt();
+        Thread.ofVirtual().name("stream-" + name + "-" + id).start(() -> serve(stream, accepts, opening));
+    }
+
+    private static void serve(LinkStream stream, Acceptor accepts, byte[] opening) {
+        boolean served = false;
+        try {
+            accepts.accept(stream, opening);
+            stream.finish();
+            stream.ignoreRest();
+            served = true;
+        } catch (IOException _) {
+            // The stream or the link is over: the other side knows.
+        } catch (InterruptedException _) {
+            Thread.currentThread().interrupt();
+        } finally {
+            if (!served) {
+                stream.close();
             }
-        });
+        }
     }
 
     private byte[] read(ByteBuffer in, int bytes) throws IOException {

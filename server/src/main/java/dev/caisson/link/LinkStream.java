@@ -35,7 +35,12 @@ public final class LinkStream implements AutoCloseable {
     private int queuedMessages;
     private boolean closedByUs;
     private boolean closedByPeer;
+    /// Whatever still comes is let go.
+    private boolean ignoring;
     private @Nullable String failure;
+    private @Nullable Runnable onFailure;
+    /// A message that goes out together with what is sent next.
+    private byte @Nullable [] held;
     private int takenChannel = -1;
     private int takenBytes;
 
@@ -68,7 +73,7 @@ public final class LinkStream implements AutoCloseable {
                 if (failure != null) {
                     throw new LinkException(failure);
                 }
-                if (closedByPeer) {
+                if (closedByPeer || ignoring) {
                     return new Incoming.Closed();
                 }
                 if (left <= 0) {
@@ -95,6 +100,35 @@ public final class LinkStream implements AutoCloseable {
         }
     }
 
+    /// True when [#next] would not wait.
+    public boolean isReady() {
+        lock.lock();
+        try {
+            return !inbox.isEmpty() || failure != null || closedByPeer || ignoring;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /// Has something done, once and on a thread of its own, when the stream fails: the other side lets go of it, or the link is over. At once when it has
+    /// failed already; never when it ends well.
+    public void onFailure(Runnable action) {
+        lock.lock();
+        try {
+            if (failure == null) {
+                onFailure = action;
+                return;
+            }
+        } finally {
+            lock.unlock();
+        }
+        tell(action);
+    }
+
+    private static void tell(Runnable action) {
+        Thread.ofVirtual().name("stream-failed").start(action);
+    }
+
     /// Lets go of whatever still comes, until the other side has closed the stream.
     public void awaitClose() throws LinkException, InterruptedException {
         while (!(next() instanceof Incoming.Closed)) {
@@ -104,11 +138,68 @@ public final class LinkStream implements AutoCloseable {
 
     /// Sends one control message; waits for credit.
     public void send(byte[] message) throws LinkException, InterruptedException {
+        admit(message);
+        out(message(message));
+    }
+
+    /// Sends one control message together with whatever is sent next on this stream, so that the other side wakes once for both. The caller sends it soon.
+    public void sendWithNext(byte[] message) throws LinkException, InterruptedException {
+        admit(message);
+        byte[] before;
+        lock.lock();
+        try {
+            before = held;
+            held = message;
+        } finally {
+            lock.unlock();
+        }
+        if (before != null) {
+            link.write(message(before));
+        }
+    }
+
+    /// Sends one control message and says that nothing more will be sent on this stream. What the other side sends still arrives.
+    public void sendLast(byte[] message) throws LinkException, InterruptedException {
+        admit(message);
+        lock.lock();
+        try {
+            closedByUs = true;
+        } finally {
+            lock.unlock();
+        }
+        out(message(message), Link.Frame.close(id));
+        forgetWhenOver();
+    }
+
+    private void admit(byte[] message) throws LinkException, InterruptedException {
         if (message.length > limits.maxMessageBytes()) {
             throw new LinkException("a message of " + message.length + " bytes is longer than the " + limits.maxMessageBytes() + " a link carries");
         }
         takeCredit(0, message.length);
-        link.write(FrameKind.DATA, id, 0, ByteBuffer.wrap(message));
+    }
+
+    private Link.Frame message(byte[] message) {
+        return new Link.Frame(FrameKind.DATA, id, 0, ByteBuffer.wrap(message));
+    }
+
+    /// Writes frames behind the message that was held for them.
+    private void out(Link.Frame... frames) throws LinkException {
+        byte[] before;
+        lock.lock();
+        try {
+            before = held;
+            held = null;
+        } finally {
+            lock.unlock();
+        }
+        if (before == null) {
+            link.write(frames);
+        } else {
+            var all = new Link.Frame[frames.length + 1];
+            all[0] = message(before);
+            System.arraycopy(frames, 0, all, 1, frames.length);
+            link.write(all);
+        }
     }
 
     /// Sends raw bytes on a channel, all of them; waits for credit.
@@ -117,28 +208,49 @@ public final class LinkStream implements AutoCloseable {
             var frame = data.slice(data.position(), Math.min(data.remaining(), limits.maxDataBytes()));
             takeCredit(channel, frame.remaining());
             data.position(data.position() + frame.remaining());
-            link.write(FrameKind.DATA, id, channel, frame);
+            out(new Link.Frame(FrameKind.DATA, id, channel, frame));
         }
     }
 
     /// Says that nothing more will be sent on a channel.
     public void end(int channel) throws LinkException {
-        link.write(FrameKind.END, id, channel, Link.EMPTY);
+        out(new Link.Frame(FrameKind.END, id, channel, Link.EMPTY));
     }
 
     /// Says that nothing more will be sent on this stream. What the other side sends still arrives.
     public void finish() throws LinkException {
+        boolean isAnswer;
         lock.lock();
         try {
             if (closedByUs || failure != null) {
                 return;
             }
             closedByUs = true;
+            isAnswer = closedByPeer && held == null;
         } finally {
             lock.unlock();
         }
-        link.write(FrameKind.CLOSE, id, 0, Link.EMPTY);
+        if (isAnswer) {
+            // The other side has nothing to do but to forget the stream, which is not worth waking it for.
+            link.writeUnhurried(Link.Frame.close(id));
+        } else {
+            out(Link.Frame.close(id));
+        }
         forgetWhenOver();
+    }
+
+    /// Lets go of whatever has come and still comes, after [#finish]; nobody has to wait for the other side's close.
+    void ignoreRest() {
+        lock.lock();
+        try {
+            ignoring = true;
+            inbox.clear();
+            Arrays.fill(open, null);
+            queuedMessages = 0;
+            arrived.signalAll();
+        } finally {
+            lock.unlock();
+        }
     }
 
     /// Ends the stream: with a close where the other side has closed already, else at once, both ways. Safe to call twice.
@@ -237,7 +349,9 @@ public final class LinkStream implements AutoCloseable {
                 case END -> {
                     refuseAfterEnd(header.channel());
                     ended[header.channel()] = true;
-                    add(new Entry(header.channel(), Link.NO_BYTES, 0, true));
+                    if (!ignoring) {
+                        add(new Entry(header.channel(), Link.NO_BYTES, 0, true));
+                    }
                 }
                 case CREDIT -> credit(header.channel(), ByteBuffer.wrap(payload).getInt());
                 case CLOSE -> {
@@ -250,8 +364,7 @@ public final class LinkStream implements AutoCloseable {
                 }
                 case RESET -> {
                     failure = "reset by the other side: " + new String(payload, StandardCharsets.UTF_8);
-                    arrived.signalAll();
-                    mayWrite.signalAll();
+                    failed();
                 }
                 case OPEN, PING, PONG -> throw new LinkException(header.kind() + " frame on an open stream");
             }
@@ -276,8 +389,9 @@ public final class LinkStream implements AutoCloseable {
                 failure = reason;
                 inbox.clear();
                 Arrays.fill(open, null);
-                arrived.signalAll();
-                mayWrite.signalAll();
+                // Whoever lets go of it itself needs not be told.
+                onFailure = null;
+                failed();
             }
         } finally {
             lock.unlock();
@@ -290,11 +404,20 @@ public final class LinkStream implements AutoCloseable {
         try {
             if (failure == null) {
                 failure = reason;
-                arrived.signalAll();
-                mayWrite.signalAll();
+                failed();
             }
         } finally {
             lock.unlock();
+        }
+    }
+
+    private void failed() {
+        arrived.signalAll();
+        mayWrite.signalAll();
+        Runnable action = onFailure;
+        if (action != null) {
+            onFailure = null;
+            tell(action);
         }
     }
 
@@ -304,6 +427,9 @@ public final class LinkStream implements AutoCloseable {
             throw new LinkException("data without credit on channel " + channel);
         }
         receiveCredit[channel] -= payload.length;
+        if (ignoring) {
+            return;
+        }
         if (channel == 0) {
             if (++queuedMessages > limits.maxQueuedMessages()) {
                 throw new LinkException("more than " + limits.maxQueuedMessages() + " messages waiting");

@@ -23,6 +23,7 @@ final class CommandRun implements CommandStream {
     private final long[] taken;
     private volatile GuestCommand guest;
     private boolean begun;
+    private volatile boolean ended;
 
     CommandRun(Keeper keeper, CommandWatch watch, GuestCommand guest) {
         this.keeper = keeper;
@@ -51,7 +52,7 @@ final class CommandRun implements CommandStream {
                         }
                     }
                     case GuestEvent.Exited exit -> {
-                        guest.finish();
+                        ended = true;
                         watch.taken(taken[0], taken[1]);
                         return new CommandEvent.Ended(keeper.commandEnded(watch, exit));
                     }
@@ -109,6 +110,11 @@ final class CommandRun implements CommandStream {
     }
 
     @Override
+    public boolean isReady() {
+        return !begun || guest.isReady();
+    }
+
+    @Override
     public void write(ByteBuffer data) throws InterruptedException {
         try {
             guest.write(data);
@@ -130,8 +136,16 @@ final class CommandRun implements CommandStream {
         return Failure.Code.WRONG_STATE.with("the command takes no more input: " + e.getMessage(), "look whether it still runs", e);
     }
 
+    /// The agent hears that the end was taken only now, so that whoever waited for it is told first.
     @Override
     public void close() {
+        if (ended) {
+            try {
+                guest.finish();
+            } catch (LinkException _) {
+                // It will tell the end again when it dials.
+            }
+        }
         guest.close();
     }
 }

@@ -27,6 +27,7 @@ final class CommandWatch {
     private final long oomKillsBefore;
     private final Signals signals;
     private final CountDownLatch ended = new CountDownLatch(1);
+    private Alarms.@Nullable Alarm lasting;
     private volatile boolean remembered;
     private boolean paused;
     private @Nullable Outcome stoppedFor;
@@ -95,14 +96,21 @@ final class CommandWatch {
         return new CommandInfo(command().id(), command().argv(), pid, result(), told.cwd(), told.env(), told.tag(), told.terminal());
     }
 
-    /// Has the command remembered once it lasts, so that a short one costs no write, and ends it when its time is over. Runs on a thread of its own until
-    /// the command has ended.
-    void keep(Uptime uptime, Memory memory) {
+    /// Has the command remembered once it lasts, so that a short one costs no write and no thread, and ends it when its time is over.
+    synchronized void keep(Alarms alarms, Uptime uptime, Memory memory) {
+        if (result == null) {
+            lasting = alarms.in(LASTING, "deadline-" + command.id(), () -> keep(uptime, memory));
+        }
+    }
+
+    private void keep(Uptime uptime, Memory memory) {
         try {
-            if (ended.await(LASTING.toNanos(), TimeUnit.NANOSECONDS)) {
-                return;
+            synchronized (this) {
+                if (result != null) {
+                    return;
+                }
+                remembered = true;
             }
-            remembered = true;
             memory.remember(command());
             if (!endsInTime(uptime)) {
                 end(Outcome.TIMED_OUT);
@@ -198,6 +206,9 @@ final class CommandWatch {
 
     private synchronized void over() {
         traits = traits.ended();
+        if (lasting != null) {
+            lasting.cancel();
+        }
         ended.countDown();
         notifyAll();
     }

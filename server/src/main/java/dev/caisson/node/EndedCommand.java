@@ -27,6 +27,11 @@ final class EndedCommand implements CommandStream {
     }
 
     @Override
+    public boolean isReady() {
+        return true;
+    }
+
+    @Override
     public void write(ByteBuffer data) {
         throw over();
     }

@@ -174,7 +174,7 @@ final class Keeper {
     private void begin(Agent agent, StartCommand start) throws IOException, InterruptedException {
         // Its output goes nowhere; it ends with the sandbox.
         var spec = new CommandSpec(
-                List.of("/bin/sh", "-c", start.command()), Map.of(), "/", start.user(), Optional.empty(), CommandSpec.MAX_TIMEOUT, CommandSpec.DEFAULT_OUTPUT_LIMIT, false, START_TAG, CommandSpec.Unread.DROP);
+                List.of("/bin/sh", "-c", start.command()), Map.of(), "/", start.user(), Optional.empty(), CommandSpec.MAX_TIMEOUT, CommandSpec.DEFAULT_OUTPUT_LIMIT, false, START_TAG, CommandSpec.Unread.DROP, false);
         // A lease that is over first ends the wait as well.
         long deadline = Math.min(machine.uptime().in(start.patience()), entry.deadlineNanos());
         try (var running = run(agent, spec)) {
@@ -788,7 +788,7 @@ final class Keeper {
         } finally {
             lock.unlock();
         }
-        Thread.ofVirtual().name("deadline-" + entry.id() + "-" + started.id()).start(() -> watch.keep(machine.uptime(), command -> machine.journal().started(entry.id(), command)));
+        watch.keep(machine.alarms(), machine.uptime(), command -> machine.journal().started(entry.id(), command));
         return watch;
     }
 

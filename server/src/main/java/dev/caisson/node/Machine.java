@@ -15,7 +15,7 @@ import java.util.Map;
 /// What every keeper of this machine stands on.
 ///
 /// @param drivers one per tier that this program knows
-record Machine(Home home, Journal journal, Teardown teardown, Cgroups cgroups, Map<Tier, Driver> drivers, Uptime uptime, InstantSource clock, Duration maxPaused) {
+record Machine(Home home, Journal journal, Teardown teardown, Cgroups cgroups, Map<Tier, Driver> drivers, Uptime uptime, Alarms alarms, InstantSource clock, Duration maxPaused) {
     Machine {
         drivers = new EnumMap<>(drivers);
     }

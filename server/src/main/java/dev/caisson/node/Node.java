@@ -85,7 +85,7 @@ public final class Node implements Sandboxes, AutoCloseable {
         try {
             var journal = new Journal(store);
             var teardown = new Teardown(parts.reclaimer(), parts.cgroups(), parts.home(), parts.clock());
-            var machine = new Machine(parts.home(), journal, teardown, parts.cgroups(), parts.drivers(), Uptime.ofThisBoot(), parts.clock(), parts.maxPaused());
+            var machine = new Machine(parts.home(), journal, teardown, parts.cgroups(), parts.drivers(), Uptime.ofThisBoot(), new Alarms(), parts.clock(), parts.maxPaused());
             var node = new Node(machine, parts.images(), store, parts.random());
             node.takeUp(new Sweep(machine, parts.reclaimer()).sweep());
             node.sampler.start();
@@ -359,6 +359,7 @@ public final class Node implements Sandboxes, AutoCloseable {
                 interrupted = true;
             }
         }
+        machine.alarms().close();
         store.close();
         if (interrupted) {
             Thread.currentThread().interrupt();

@@ -44,10 +44,17 @@ final class RemoteCommand implements CommandStream {
                     }
                     case Incoming.Message(byte[] bytes) -> {
                         CommandEvent event = Forms.COMMAND_EVENT.readKeys(Answer.succeeded(bytes));
-                        if (!(event instanceof CommandEvent.Output(Channel channel, long offset, ByteBuffer _))) {
-                            return event;
+                        switch (event) {
+                            case CommandEvent.Output(Channel channel, long offset, ByteBuffer _) -> offsets[channel.ordinal()] = offset;
+                            case CommandEvent.Started _ -> {
+                                return event;
+                            }
+                            case CommandEvent.Ended _ -> {
+                                // It comes with the end of the stream, so that closing it says nothing that wakes the node.
+                                stream.awaitClose();
+                                return event;
+                            }
                         }
-                        offsets[channel.ordinal()] = offset;
                     }
                     case Incoming.End _ -> {}
                     case Incoming.Closed _ -> throw new LinkException("the command's stream ended early");
@@ -56,6 +63,11 @@ final class RemoteCommand implements CommandStream {
         } catch (LinkException e) {
             throw Answer.unreachable(String.valueOf(e.getMessage()), e);
         }
+    }
+
+    @Override
+    public boolean isReady() {
+        return !begun || stream.isReady();
     }
 
     @Override

@@ -234,6 +234,7 @@ public final class RemoteSandboxes implements Sandboxes, AutoCloseable {
         return keep(call, keys, stream -> {
             try (stream) {
                 T answer = reading.read(stream);
+                stream.awaitClose();
                 stream.finish();
                 return answer;
             }

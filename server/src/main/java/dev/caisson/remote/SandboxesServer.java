@@ -29,6 +29,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 public final class SandboxesServer {
     /// Elements of a list that go into one message: the largest (a receipt) stay far below its bound.
     private static final int BATCH = 64;
+    private static final byte[] NOTHING = {'{', '}'};
 
     private final Sandboxes sandboxes;
     private final Shutdown shutdown;
@@ -49,10 +50,10 @@ public final class SandboxesServer {
         try {
             answer(stream, JsonObject.parse(opening));
         } catch (SandboxException e) {
-            stream.send(failure(e.failure()));
+            stream.sendLast(failure(e.failure()));
         } catch (RuntimeException e) {
             System.getLogger(SandboxesServer.class.getName()).log(System.Logger.Level.ERROR, "a call failed", e);
-            stream.send(failure(new Failure(Failure.Code.INTERNAL, "the node failed: " + e, "report this with the node's log")));
+            stream.sendLast(failure(new Failure(Failure.Code.INTERNAL, "the node failed: " + e, "report this with the node's log")));
         }
     }
 
@@ -62,11 +63,14 @@ public final class SandboxesServer {
             case CREATE -> one(stream, Forms.SANDBOX_INFO, sandboxes.create(ask.object("spec", Forms.SANDBOX_SPEC)));
             case GET -> one(stream, Forms.SANDBOX_INFO, sandboxes.get(sandbox(ask)));
             case LIST -> many(stream, Forms.SANDBOX_INFO, sandboxes.list());
-            case RUN -> relay(stream, sandboxes.run(sandbox(ask), ask.object("command", Forms.COMMAND_SPEC)), 0, 0);
+            case RUN -> {
+                var spec = ask.object("command", Forms.COMMAND_SPEC);
+                relay(stream, sandboxes.run(sandbox(ask), spec), spec.stdin(), 0, 0);
+            }
             case ATTACH -> {
                 long stdout = ask.whole("stdout_offset", CommandStream.FROM_KEPT, Long.MAX_VALUE);
                 long stderr = ask.whole("stderr_offset", CommandStream.FROM_KEPT, Long.MAX_VALUE);
-                relay(stream, sandboxes.attach(sandbox(ask), command(ask), stdout, stderr), stdout, stderr);
+                relay(stream, sandboxes.attach(sandbox(ask), command(ask), stdout, stderr), true, stdout, stderr);
             }
             case INPUT -> input(stream, sandbox(ask), command(ask), ask.truth("end"));
             case COMMANDS -> many(stream, Forms.COMMAND_INFO, sandboxes.commands(sandbox(ask)));
@@ -104,7 +108,7 @@ public final class SandboxesServer {
         switch (call) {
             case READ_FILE -> {
                 try (InputStream bytes = files.read(path, user, ask.whole("offset", 0, Long.MAX_VALUE), ask.whole("length", 0, Long.MAX_VALUE))) {
-                    empty(stream);
+                    accepted(stream);
                     send(bytes, stream);
                 }
             }
@@ -115,7 +119,7 @@ public final class SandboxesServer {
             case LIST_FILES -> many(stream, Forms.FILE_INFO, files.list(path, user, ask.whole("depth", 1, 64)));
             case MAKE_DIRECTORY -> {
                 boolean made = files.makeDirectory(path, user);
-                stream.send(Json.object(out -> out.writeBooleanProperty("made", made)));
+                stream.sendLast(Json.object(out -> out.writeBooleanProperty("made", made)));
             }
             case RENAME_FILE -> one(stream, Forms.FILE_INFO, files.rename(path, ask.text("to"), user));
             case REMOVE_FILE -> {
@@ -147,44 +151,50 @@ public final class SandboxesServer {
 
     private static void watch(LinkStream stream, Files.FileWatch watch) throws IOException, InterruptedException {
         try (watch) {
-            empty(stream);
+            accepted(stream);
             // The caller ends a watch by letting go of its stream, which must wake the thread that waits for the guest.
-            Thread.ofVirtual().name("watch-end").start(() -> {
-                try {
-                    stream.awaitClose();
-                } catch (LinkException _) {
-                    // Let go.
-                } catch (InterruptedException _) {
-                    Thread.currentThread().interrupt();
-                }
-                watch.close();
-            });
+            stream.onFailure(watch::close);
             for (var event = watch.next(); event.isPresent(); event = watch.next()) {
                 stream.send(Forms.FILE_EVENT.bytes(event.get()));
             }
         }
     }
 
-    private static void relay(LinkStream stream, CommandStream command, long stdoutOffset, long stderrOffset) throws IOException, InterruptedException {
+    /// What is ready together goes out together.
+    private static void relay(LinkStream stream, CommandStream command, boolean takesInput, long stdoutOffset, long stderrOffset) throws IOException, InterruptedException {
         // Where the caller believes each channel to go on.
         long[] offsets = {stdoutOffset, stderrOffset};
         try (command) {
-            Thread.ofVirtual().name("input").start(() -> relayInput(stream, command));
+            if (takesInput) {
+                Thread.ofVirtual().name("input").start(() -> relayInput(stream, command));
+            } else {
+                // A caller that lets go of the stream detaches, its command goes on.
+                stream.onFailure(command::close);
+            }
             while (true) {
-                CommandEvent event = command.next();
-                if (event instanceof CommandEvent.Output output) {
-                    if (offsets[output.channel().ordinal()] != output.offset()) {
-                        stream.send(Forms.COMMAND_EVENT.bytes(output));
+                switch (command.next()) {
+                    case CommandEvent.Started started -> send(stream, started, command.isReady());
+                    case CommandEvent.Output output -> {
+                        if (offsets[output.channel().ordinal()] != output.offset()) {
+                            send(stream, output, true);
+                        }
+                        offsets[output.channel().ordinal()] = output.offset() + output.data().remaining();
+                        stream.write(output.channel().ordinal() + 1, output.data());
                     }
-                    offsets[output.channel().ordinal()] = output.offset() + output.data().remaining();
-                    stream.write(output.channel().ordinal() + 1, output.data());
-                } else {
-                    stream.send(Forms.COMMAND_EVENT.bytes(event));
-                    if (event instanceof CommandEvent.Ended) {
+                    case CommandEvent.Ended ended -> {
+                        stream.sendLast(Forms.COMMAND_EVENT.bytes(ended));
                         return;
                     }
                 }
             }
+        }
+    }
+
+    private static void send(LinkStream stream, CommandEvent event, boolean more) throws IOException, InterruptedException {
+        if (more) {
+            stream.sendWithNext(Forms.COMMAND_EVENT.bytes(event));
+        } else {
+            stream.send(Forms.COMMAND_EVENT.bytes(event));
         }
     }
 
@@ -199,15 +209,9 @@ public final class SandboxesServer {
         }
         Thread giving = Thread.currentThread();
         var given = new AtomicBoolean();
-        Thread.ofVirtual().name("input-end").start(() -> {
-            try {
-                stream.awaitClose();
-            } catch (LinkException _) {
-                if (given.compareAndSet(false, true)) {
-                    giving.interrupt();
-                }
-            } catch (InterruptedException _) {
-                Thread.currentThread().interrupt();
+        stream.onFailure(() -> {
+            if (given.compareAndSet(false, true)) {
+                giving.interrupt();
             }
         });
         sandboxes.input(id, command, data.flip(), end);
@@ -219,7 +223,7 @@ public final class SandboxesServer {
     /// A port's bytes, each way on a thread of its own. Whoever lets go cuts the connection.
     private static void relay(LinkStream stream, PortConnection port) throws IOException, InterruptedException {
         try (port) {
-            empty(stream);
+            accepted(stream);
             Thread input = Thread.ofVirtual().name("port").start(() -> relayInput(stream, port));
             for (var bytes = port.next(); bytes.isPresent(); bytes = port.next()) {
                 stream.write(1, bytes.get());
@@ -283,7 +287,7 @@ public final class SandboxesServer {
     }
 
     private static <T> void one(LinkStream stream, Form<T> form, T value) throws IOException, InterruptedException {
-        stream.send(form.bytes(value));
+        stream.sendLast(form.bytes(value));
     }
 
     private static <T> void many(LinkStream stream, Form<T> form, List<T> values) throws IOException, InterruptedException {
@@ -295,7 +299,12 @@ public final class SandboxesServer {
     }
 
     private static void empty(LinkStream stream) throws IOException, InterruptedException {
-        stream.send(new byte[] {'{', '}'});
+        stream.sendLast(NOTHING);
+    }
+
+    /// The call has succeeded, and what it gives follows.
+    private static void accepted(LinkStream stream) throws IOException, InterruptedException {
+        stream.send(NOTHING);
     }
 
     private static byte[] failure(Failure failure) {

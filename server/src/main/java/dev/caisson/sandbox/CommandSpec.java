@@ -17,6 +17,7 @@ import java.util.Optional;
 /// @param stdin false closes the command's standard input at once
 /// @param tag a name of the caller's for finding it again among the sandbox's commands; may be empty, at most 256 characters
 /// @param unread what becomes of output while nobody is attached
+/// @param batched its start may be told up to 20 ms late, together with its first output or its end: cheaper for whoever waits for the end anyway
 public record CommandSpec(
         List<String> argv,
         Map<String, String> env,
@@ -27,7 +28,8 @@ public record CommandSpec(
         ByteSize outputLimit,
         boolean stdin,
         String tag,
-        Unread unread) {
+        Unread unread,
+        boolean batched) {
     public static final Duration DEFAULT_TIMEOUT = Duration.ofMinutes(5);
     public static final ByteSize DEFAULT_OUTPUT_LIMIT = ByteSize.gib(1);
     public static final Duration MAX_TIMEOUT = SandboxSpec.MAX_LEASE;
@@ -79,7 +81,12 @@ public record CommandSpec(
     /// A command without a tag, whose output waits to be read.
     public CommandSpec(
             List<String> argv, Map<String, String> env, String cwd, String user, Optional<TerminalSize> terminal, Duration timeout, ByteSize outputLimit, boolean stdin) {
-        this(argv, env, cwd, user, terminal, timeout, outputLimit, stdin, "", Unread.HOLD);
+        this(argv, env, cwd, user, terminal, timeout, outputLimit, stdin, "", Unread.HOLD, false);
+    }
+
+    /// The same command, its start told together with what follows.
+    public CommandSpec withBatched() {
+        return new CommandSpec(argv, env, cwd, user, terminal, timeout, outputLimit, stdin, tag, unread, true);
     }
 
     /// A command with the defaults: template's user and home, pipes, 5 minutes, stdin closed.

@@ -18,6 +18,9 @@ public interface CommandStream extends AutoCloseable {
     /// Errors: [Failure.Code#NODE_UNREACHABLE] when the connection broke (attach again), [Failure.Code#GUEST_FAILED].
     CommandEvent next() throws InterruptedException;
 
+    /// True when [#next] would not wait.
+    boolean isReady();
+
     /// Gives input to the command; waits while the command does not read.
     void write(ByteBuffer data) throws InterruptedException;
 

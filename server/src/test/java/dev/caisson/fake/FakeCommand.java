@@ -340,6 +340,17 @@ public final class FakeCommand {
         }
 
         @Override
+        public boolean isReady() {
+            lock.lock();
+            try {
+                boolean anyOutput = piece(stdout, offsets[0]) != null || piece(stderr, offsets[1]) != null;
+                return !started || crashed || result != null || anyOutput;
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        @Override
         public void write(ByteBuffer data) {
             input(data);
         }

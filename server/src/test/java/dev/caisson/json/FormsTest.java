@@ -76,6 +76,7 @@ class FormsTest {
         same(Forms.NODE_STATUS, new NodeStatus(1, 2, 3, 4, 5, List.of(Tier.GVISOR, Tier.CONTAINER), ByteSize.mib(77)));
         same(Forms.TERMINAL_SIZE, new TerminalSize(80, 24));
         same(Forms.COMMAND_SPEC, CommandSpec.of("echo", ODD));
+        same(Forms.COMMAND_SPEC, CommandSpec.of("echo").withBatched());
         same(Forms.COMMAND_SPEC, new CommandSpec(
                 List.of("sh", "", "-c"), Map.of("K", "v"), "/tmp", "root", Optional.of(new TerminalSize(132, 50)), Duration.ofNanos(1_500_001), new ByteSize(10), true));
         for (CommandResult.Outcome outcome : CommandResult.Outcome.values()) {

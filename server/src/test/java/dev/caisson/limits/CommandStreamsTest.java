@@ -41,7 +41,7 @@ class CommandStreamsTest {
 
     private static CommandSpec spec(Unread unread, String script) {
         return new CommandSpec(
-                List.of("bash", "-c", script), Map.of("A", "b"), "/tmp", "", Optional.empty(), Duration.ofMinutes(2), ByteSize.gib(1), true, "tag of " + unread, unread);
+                List.of("bash", "-c", script), Map.of("A", "b"), "/tmp", "", Optional.empty(), Duration.ofMinutes(2), ByteSize.gib(1), true, "tag of " + unread, unread, false);
     }
 
     private static CommandId started(CommandStream stream) throws InterruptedException {

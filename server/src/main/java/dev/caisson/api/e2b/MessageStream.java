@@ -44,11 +44,11 @@ final class MessageStream implements AutoCloseable {
     }
 
     void end() throws IOException {
-        body().write(Envelope.of(Envelope.END, new byte[] {'{', '}'}));
+        body().finish(Envelope.of(Envelope.END, new byte[] {'{', '}'}));
     }
 
     void fail(RpcException e) throws IOException {
-        body().write(Envelope.of(Envelope.END, Json.object(out -> {
+        body().finish(Envelope.of(Envelope.END, Json.object(out -> {
             out.writeObjectPropertyStart("error");
             e.writeKeys(out);
             out.writeEndObject();

@@ -111,7 +111,7 @@ final class ProcessService {
         Duration timeout = session.timeout().filter(time -> time.compareTo(CommandSpec.MAX_TIMEOUT) < 0).orElse(CommandSpec.MAX_TIMEOUT);
         return new CommandSpec(
                 argv, environment(session.sandbox(), process.map("envs")), cwd.isEmpty() ? "" : GuestPaths.absolute(guest.files(session.id()), cwd, user), user,
-                in.child("pty").map(ProcessService::size), timeout, NO_OUTPUT_LIMIT, in.truth("stdin", true), in.text("tag"), CommandSpec.Unread.DROP);
+                in.child("pty").map(ProcessService::size), timeout, NO_OUTPUT_LIMIT, in.truth("stdin", true), in.text("tag"), CommandSpec.Unread.DROP, false);
     }
 
     /// The names that say where a process runs are ours: they count more than a caller's.

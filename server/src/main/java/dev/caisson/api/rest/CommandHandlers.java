@@ -33,7 +33,8 @@ final class CommandHandlers {
         CommandSpec spec = whole(call, Forms.COMMAND_SPEC);
         if (wait) {
             call.acceptsOneOf(Call.JSON);
-            streaming.wait(call, id, () -> tenants.of(call.caller()).run(id, spec));
+            // Nobody is told of its start before its end.
+            streaming.wait(call, id, () -> tenants.of(call.caller()).run(id, spec.withBatched()));
         } else {
             streaming.stream(call, id, () -> tenants.of(call.caller()).run(id, spec), 0, 0);
         }

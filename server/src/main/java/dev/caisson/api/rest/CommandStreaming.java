@@ -1,6 +1,7 @@
 package dev.caisson.api.rest;
 
 import dev.caisson.api.LiveBody;
+import dev.caisson.json.Forms;
 import dev.caisson.json.Json;
 import dev.caisson.sandbox.CommandEvent;
 import dev.caisson.sandbox.CommandId;
@@ -41,31 +42,40 @@ final class CommandStreaming {
             try (var _ = place.attach(sandbox, id, stream)) {
                 call.header(COMMAND_HEADER, id.value());
                 try (var body = LiveBody.start(call.request(), call.response(), form.mediaType(), form.heartbeat(), heartbeat)) {
-                    form.write(body, first);
-                    tell(form, body, stream, sandbox, offsets);
+                    tell(form, body, first, stream, sandbox, offsets);
                 }
             }
         }
         call.callback().succeeded();
     }
 
-    private static void tell(StreamForm form, LiveBody body, CommandStream stream, SandboxId sandbox, long... offsets) throws IOException, InterruptedException {
-        CommandEvent event;
+    private static void tell(StreamForm form, LiveBody body, CommandEvent first, CommandStream stream, SandboxId sandbox, long... offsets) throws IOException, InterruptedException {
         try {
-            do {
-                event = next(body, stream);
-                if (event instanceof CommandEvent.Output output) {
-                    int channel = output.channel().ordinal();
-                    if (output.offset() != offsets[channel]) {
-                        form.skip(body, output);
+            CommandEvent event = first;
+            while (true) {
+                switch (event) {
+                    case CommandEvent.Started started when stream.isReady() -> body.hold(form.event(Forms.COMMAND_EVENT.bytes(started)));
+                    case CommandEvent.Started started -> body.write(form.event(Forms.COMMAND_EVENT.bytes(started)));
+                    case CommandEvent.Output output -> tell(form, body, output, offsets);
+                    case CommandEvent.Ended ended -> {
+                        body.finish(form.event(Forms.COMMAND_EVENT.bytes(ended)));
+                        return;
                     }
-                    offsets[channel] = output.offset() + output.data().remaining();
                 }
-                form.write(body, event);
-            } while (!(event instanceof CommandEvent.Ended));
+                event = next(body, stream);
+            }
         } catch (SandboxException e) {
-            form.writeJson(body, Problem.of(e.failure(), sandbox.value()).event());
+            body.finish(form.event(Problem.of(e.failure(), sandbox.value()).event()));
         }
+    }
+
+    private static void tell(StreamForm form, LiveBody body, CommandEvent.Output output, long... offsets) throws IOException {
+        int channel = output.channel().ordinal();
+        if (output.offset() != offsets[channel]) {
+            form.skip(body, output);
+        }
+        offsets[channel] = output.offset() + output.data().remaining();
+        form.write(body, output);
     }
 
     private static CommandEvent next(LiveBody body, CommandStream stream) throws IOException, InterruptedException {

@@ -126,10 +126,10 @@ final class FileHandlers {
             body.write(form.heartbeat());
             try {
                 for (var event = watch.next(); event.isPresent(); event = watch.next()) {
-                    form.writeJson(body, Forms.FILE_EVENT.bytes(event.get()));
+                    body.write(form.event(Forms.FILE_EVENT.bytes(event.get())));
                 }
             } catch (SandboxException e) {
-                form.writeJson(body, Problem.of(e.failure(), id.value()).event());
+                body.finish(form.event(Problem.of(e.failure(), id.value()).event()));
             } catch (InterruptedException e) {
                 if (body.lost()) {
                     throw new IOException("the client went away", e);

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.Base64;
 import tools.jackson.core.JsonGenerator;
 
@@ -21,27 +22,27 @@ enum StreamForm {
         }
 
         @Override
-        void write(LiveBody body, CommandEvent event) throws IOException {
-            if (event instanceof CommandEvent.Output(CommandEvent.Channel channel, long _, ByteBuffer data)) {
-                byte kind = channel == CommandEvent.Channel.STDOUT ? STDOUT : STDERR;
-                while (data.hasRemaining()) {
-                    int length = Math.min(data.remaining(), LiveBody.PIECE);
-                    body.write(frame(kind, length), data.slice(data.position(), length));
-                    data.position(data.position() + length);
-                }
-            } else {
-                writeJson(body, Forms.COMMAND_EVENT.bytes(event));
+        byte[] event(byte[] json) {
+            byte[] head = frame(EVENT, json.length);
+            byte[] whole = Arrays.copyOf(head, head.length + json.length);
+            System.arraycopy(json, 0, whole, head.length, json.length);
+            return whole;
+        }
+
+        @Override
+        void write(LiveBody body, CommandEvent.Output output) throws IOException {
+            byte kind = output.channel() == CommandEvent.Channel.STDOUT ? STDOUT : STDERR;
+            ByteBuffer data = output.data();
+            while (data.hasRemaining()) {
+                int length = Math.min(data.remaining(), LiveBody.PIECE);
+                body.write(frame(kind, length), data.slice(data.position(), length));
+                data.position(data.position() + length);
             }
         }
 
         @Override
         void skip(LiveBody body, CommandEvent.Output to) throws IOException {
-            writeJson(body, Forms.COMMAND_EVENT.bytes(to));
-        }
-
-        @Override
-        void writeJson(LiveBody body, byte[] event) throws IOException {
-            body.write(frame(EVENT, event.length), ByteBuffer.wrap(event));
+            body.write(event(Forms.COMMAND_EVENT.bytes(to)));
         }
     },
 
@@ -49,29 +50,27 @@ enum StreamForm {
     LINES("application/x-ndjson") {
         @Override
         byte[] heartbeat() {
-            return "{\"event\":\"heartbeat\"}\n".getBytes(StandardCharsets.US_ASCII);
+            return event("{\"event\":\"heartbeat\"}".getBytes(StandardCharsets.US_ASCII));
         }
 
         @Override
-        void write(LiveBody body, CommandEvent event) throws IOException {
-            if (event instanceof CommandEvent.Output(CommandEvent.Channel _, long _, ByteBuffer data)) {
-                writeJson(body, Json.object(out -> {
-                    Forms.COMMAND_EVENT.writeKeys(event, out);
-                    writeData(out, data);
-                }));
-            } else {
-                writeJson(body, Forms.COMMAND_EVENT.bytes(event));
-            }
+        byte[] event(byte[] json) {
+            byte[] line = Arrays.copyOf(json, json.length + 1);
+            line[json.length] = '\n';
+            return line;
+        }
+
+        @Override
+        void write(LiveBody body, CommandEvent.Output output) throws IOException {
+            body.write(event(Json.object(out -> {
+                Forms.COMMAND_EVENT.writeKeys(output, out);
+                writeData(out, output.data());
+            })));
         }
 
         @Override
         void skip(LiveBody body, CommandEvent.Output to) {
             // Every line of output has its offset.
-        }
-
-        @Override
-        void writeJson(LiveBody body, byte[] event) throws IOException {
-            body.write(event, ByteBuffer.wrap(NEWLINE));
         }
     };
 
@@ -79,7 +78,6 @@ enum StreamForm {
     private static final byte STDOUT = 1;
     private static final byte STDERR = 2;
     private static final byte HEARTBEAT = 3;
-    private static final byte[] NEWLINE = {'\n'};
 
     private final String mediaType;
 
@@ -93,13 +91,13 @@ enum StreamForm {
 
     abstract byte[] heartbeat();
 
-    abstract void write(LiveBody body, CommandEvent event) throws IOException;
+    /// The bytes of an event that has no output; also of one that is no command's, such as a problem.
+    abstract byte[] event(byte[] json);
+
+    abstract void write(LiveBody body, CommandEvent.Output output) throws IOException;
 
     /// Says that a channel goes on at another offset than the client counts.
     abstract void skip(LiveBody body, CommandEvent.Output to) throws IOException;
-
-    /// Writes an event that is no command's, such as a problem.
-    abstract void writeJson(LiveBody body, byte[] event) throws IOException;
 
     static StreamForm chosenBy(Call call) {
         call.acceptsOneOf(FRAMES.mediaType, LINES.mediaType);

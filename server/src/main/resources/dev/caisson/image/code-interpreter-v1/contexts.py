@@ -14,7 +14,9 @@ HOME = "/home/user"
 MAX_CONTEXTS = 64
 # Of output that its client has not taken yet; then the run is interrupted.
 MAX_WAITING_BYTES = 64 << 20
-INTERRUPT_SECONDS = 3
+# How often an interrupt is given before what does not heed it is stopped, and how long each has: one that comes before the code has begun is lost.
+INTERRUPTS = 6
+INTERRUPT_SECONDS = 0.5
 
 # Where a form of a result goes in the answer; others are `extra`.
 FIELDS = {
@@ -139,14 +141,16 @@ class Context:
         gone = asyncio.ensure_future(run.abandoned.wait())
         await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
         gone.cancel()
-        if not work.done():
+        for _ in range(INTERRUPTS):
+            if work.done():
+                break
             self._kernel.interrupt()
-            done, _ = await asyncio.wait({work}, timeout=INTERRUPT_SECONDS)
-            if not done:
-                # It does not heed an interrupt: what it knew is lost.
-                self._kernel.stop()
-                work.cancel()
-                await asyncio.wait({work})
+            await asyncio.wait({work}, timeout=INTERRUPT_SECONDS)
+        if not work.done():
+            # It does not heed an interrupt: what it knew is lost.
+            self._kernel.stop()
+            work.cancel()
+            await asyncio.wait({work})
         if run.flooded:
             run.put({"type": "error", "name": "OutputLimit", "value": f"more than {MAX_WAITING_BYTES >> 20} MiB of output waited to be taken", "traceback": ""})
         if work.cancelled():
