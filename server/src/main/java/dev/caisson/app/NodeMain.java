@@ -8,17 +8,12 @@ import dev.caisson.link.LinkLimits;
 import dev.caisson.node.Node;
 import dev.caisson.node.NodeParts;
 import dev.caisson.remote.SandboxesServer;
-import dev.caisson.runtime.Driver;
-import dev.caisson.runtime.container.ContainerDriver;
-import dev.caisson.runtime.gvisor.GvisorDriver;
-import dev.caisson.sandbox.Tier;
 import java.io.IOException;
 import java.nio.channels.SocketChannel;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.List;
-import java.util.Map;
 
 /// The node process: root, no network socket at all; it parses nothing but link frames, from the front (its user is checked) and from agents.
 ///
@@ -34,11 +29,7 @@ public final class NodeMain {
             var lock = HomeLock.take(home.node().resolve("node.lock"), "a node");
             var cgroups = Cgroups.detect();
             var reclaimer = new Reclaimer(home, cgroups);
-            var agent = home.bin().resolve("caisson-agent");
-            Map<Tier, Driver> drivers = Map.of(
-                    Tier.GVISOR, new GvisorDriver(home.bin().resolve("runsc"), agent, cgroups),
-                    Tier.CONTAINER, new ContainerDriver(agent, cgroups, home));
-            var node = Node.open(new NodeParts(home, cgroups, reclaimer, Images.open(home), drivers, InstantSource.system(), new SecureRandom(), maxPaused(options)));
+            var node = Node.open(new NodeParts(home, cgroups, reclaimer, Images.open(home), Drivers.of(home, cgroups), InstantSource.system(), new SecureRandom(), maxPaused(options)));
             var server = new SandboxesServer(node, node::deleteAll);
             var socket = NodeSocket.open(home.nodeSocket());
             Thread.ofVirtual().name("accept").start(() -> socket.acceptAll(channel -> serve(channel, server)));

@@ -112,15 +112,16 @@ final class CgroupsV1 implements Cgroups {
             throw Failure.Code.UNSUPPORTED.with("this machine has no cgroup freezer, so nothing can be paused", "mount the cgroup controller freezer, or let it run");
         }
         var freezer = at("freezer", name);
-        if (!CgroupFiles.processes(freezer).containsAll(processes(name))) {
-            throw new IOException("its processes are not in the freezer's cgroup " + freezer);
-        }
         var state = freezer.resolve("freezer.state");
         var until = System.nanoTime() + bound.toNanos();
         do {
             CgroupFiles.write(state, "FROZEN");
             if (CgroupFiles.text(state).strip().equals("FROZEN")) {
-                return;
+                if (CgroupFiles.processes(freezer).containsAll(processes(name))) {
+                    return;
+                }
+                thaw(name);
+                throw new IOException("its processes are not in the freezer's cgroup " + freezer);
             }
             Thread.sleep(LOOK_AGAIN);
         } while (System.nanoTime() < until);

@@ -3,12 +3,16 @@ package dev.caisson.node;
 import dev.caisson.host.Cgroups;
 import dev.caisson.host.Home;
 import dev.caisson.host.Reclaimer;
+import dev.caisson.runtime.Driver;
 import dev.caisson.sandbox.EndReason;
 import dev.caisson.sandbox.Receipt;
 import dev.caisson.sandbox.SandboxException;
+import dev.caisson.sandbox.Tier;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.Map;
+import java.util.Objects;
 
 /// The second guarantee: a process of its own that ends every sandbox whose lease has been over for a while, because then no keeper has done it.
 ///
@@ -17,19 +21,18 @@ import java.time.InstantSource;
 public final class Deadman implements AutoCloseable {
     /// What a keeper may take to do it itself.
     public static final Duration GRACE = Duration.ofSeconds(5);
-    private static final Duration FREEZE_BOUND = Duration.ofSeconds(5);
     /// Between two looks.
     public static final Duration PERIOD = Duration.ofSeconds(1);
 
     private final Store store;
     private final Journal journal;
     private final Teardown teardown;
-    private final Cgroups cgroups;
+    private final Map<Tier, Driver> drivers;
     private final Home home;
     private final Uptime uptime;
 
-    private Deadman(Store store, Journal journal, Teardown teardown, Cgroups cgroups, Home home, Uptime uptime) {
-        this.cgroups = cgroups;
+    private Deadman(Store store, Journal journal, Teardown teardown, Map<Tier, Driver> drivers, Home home, Uptime uptime) {
+        this.drivers = drivers;
         this.home = home;
         this.store = store;
         this.journal = journal;
@@ -37,9 +40,10 @@ public final class Deadman implements AutoCloseable {
         this.uptime = uptime;
     }
 
-    public static Deadman open(Home home, Cgroups cgroups, Reclaimer reclaimer, InstantSource clock) throws IOException {
+    /// @param drivers one per tier that this program knows
+    public static Deadman open(Home home, Cgroups cgroups, Reclaimer reclaimer, Map<Tier, Driver> drivers, InstantSource clock) throws IOException {
         var store = Store.open(home.node().resolve("node.db"));
-        return new Deadman(store, new Journal(store), new Teardown(reclaimer, cgroups, home, clock), cgroups, home, Uptime.ofThisBoot());
+        return new Deadman(store, new Journal(store), new Teardown(reclaimer, cgroups, home, clock), drivers, home, Uptime.ofThisBoot());
     }
 
     /// Looks once every [#PERIOD] until interrupted.
@@ -76,7 +80,7 @@ public final class Deadman implements AutoCloseable {
     private boolean pause(JournalEntry entry) throws InterruptedException {
         try {
             long now = uptime.now();
-            cgroups.freeze(home.cgroup(entry.id().value()), FREEZE_BOUND);
+            Objects.requireNonNull(drivers.get(entry.spec().tier())).pause(entry.boot(home));
             journal.paused(entry.id(), now, now + NodeParts.MAX_PAUSED.toNanos());
             log("sandbox=" + entry.id() + " paused, its lease is over");
             return true;

@@ -1,5 +1,7 @@
 package dev.caisson.node;
 
+import dev.caisson.host.Home;
+import dev.caisson.runtime.Boot;
 import dev.caisson.sandbox.CommandId;
 import dev.caisson.sandbox.EndReason;
 import dev.caisson.sandbox.Resource;
@@ -32,6 +34,11 @@ record JournalEntry(
         Optional<EndReason> endReason,
         List<Resource> resources,
         List<StartedCommand> commands) {
+
+    /// As its driver wants to be asked about it; its image is mounted since it was booted, which will not happen again.
+    Boot boot(Home home) {
+        return new Boot(id, spec, home.sandbox(id.value()), home.cgroup(id.value()), home.image(), home.agentSocket(id.value()), slot);
+    }
 
     /// True when the end of its lease pauses it.
     boolean isPausedAtLeaseEnd() {

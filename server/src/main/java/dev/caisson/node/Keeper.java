@@ -7,6 +7,7 @@ import dev.caisson.guest.HeldCommand;
 import dev.caisson.image.StartCommand;
 import dev.caisson.link.LinkException;
 import dev.caisson.runtime.Boot;
+import dev.caisson.runtime.Driver;
 import dev.caisson.sandbox.ByteSize;
 import dev.caisson.sandbox.CommandEvent;
 import dev.caisson.sandbox.CommandId;
@@ -55,8 +56,6 @@ final class Keeper {
     /// For an agent whose link broke to dial again.
     private static final Duration REDIAL_PATIENCE = Duration.ofSeconds(20);
     private static final int MAX_COMMANDS = 2_048;
-    /// For all processes of a sandbox to come to rest.
-    private static final Duration FREEZE_BOUND = Duration.ofSeconds(5);
     /// Of a template's own command.
     private static final String START_TAG = "start";
     /// Between two looks whether a new sandbox is ready.
@@ -147,7 +146,7 @@ final class Keeper {
         // 0711: the wall's own user (a mapped one, for containers) must reach what is mounted below, nobody needs to list it.
         Files.createDirectory(boot.directory(), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx--x--x")));
         openDoor();
-        machine.driver(entry.spec().tier()).boot(boot);
+        driver().boot(boot);
         Agent agent = awaitHello(HELLO_PATIENCE).orElseThrow(this::neverSaidHello);
         agent.adopt(entry.id().value(), entry.spec().env(), "user", 0, new byte[0]);
         if (start.isPresent()) {
@@ -265,9 +264,9 @@ final class Keeper {
         lock.lockInterruptibly();
         try {
             if (state == SandboxState.PAUSED) {
-                machine.cgroups().freeze(boot.cgroup(), FREEZE_BOUND);
+                driver().pause(boot);
             } else {
-                machine.cgroups().thaw(boot.cgroup());
+                driver().resume(boot);
             }
         } finally {
             lock.unlock();
@@ -496,13 +495,17 @@ final class Keeper {
         return info();
     }
 
+    private Driver driver() {
+        return machine.driver(entry.spec().tier());
+    }
+
     /// With the lock held, which gives pausing, resuming, renewing and the lease's end one order.
     private void freeze() throws InterruptedException {
         long now = machine.uptime().now();
         long deadline = now + machine.maxPaused().toNanos();
         try {
             machine.journal().paused(entry.id(), now, deadline);
-            machine.cgroups().freeze(boot.cgroup(), FREEZE_BOUND);
+            driver().pause(boot);
         } catch (InterruptedException | SandboxException e) {
             stayRunning();
             throw e;
@@ -519,9 +522,9 @@ final class Keeper {
 
     private void stayRunning() throws InterruptedException {
         try {
-            machine.cgroups().thaw(boot.cgroup());
+            driver().resume(boot);
         } catch (IOException | SandboxException e) {
-            log(System.Logger.Level.WARNING, "cannot be thawed: " + e.getMessage());
+            log(System.Logger.Level.WARNING, "cannot be resumed: " + e.getMessage());
         }
         machine.journal().notPaused(entry.id(), deadlineNanos);
     }
@@ -535,7 +538,7 @@ final class Keeper {
             long pausedFor = machine.uptime().now() - pausedNanos;
             machine.journal().resumed(entry.id(), deadline, pausedFor);
             try {
-                machine.cgroups().thaw(boot.cgroup());
+                driver().resume(boot);
             } catch (IOException e) {
                 machine.journal().paused(entry.id(), pausedNanos, deadlineNanos);
                 throw Failure.Code.RUNTIME_FAILED.with("sandbox " + entry.id() + " could not be resumed: " + e.getMessage(), "try again", e);

@@ -99,8 +99,7 @@ public final class Node implements Sandboxes, AutoCloseable {
     private void takeUp(List<JournalEntry> alive) {
         for (JournalEntry entry : alive) {
             slots.keep(entry.slot());
-            // Its image is mounted since it was booted, which will not happen again.
-            var keeper = new Keeper(machine, boot(entry.id(), entry.spec(), machine.home().image(), entry.slot()), entry);
+            var keeper = new Keeper(machine, entry.boot(machine.home()), entry);
             keeper.expectToTakeUp();
             keepers.put(entry.id(), keeper);
             namesakes.keep(keeper);

@@ -28,4 +28,12 @@ public interface Driver {
     ///
     /// Errors: an [IOException] whose message names what failed and the runtime's own last words.
     void boot(Boot boot) throws IOException, InterruptedException;
+
+    /// Stops all that runs in a booted sandbox; memory and disk stay. Returns when it stands still. One that stands still already is left so.
+    ///
+    /// Errors: [dev.caisson.sandbox.Failure.Code#UNSUPPORTED] where this host cannot; an [IOException] when it did not come to rest, it goes on then.
+    void pause(Boot boot) throws IOException, InterruptedException;
+
+    /// Lets it go on where it stopped. One that runs is left so.
+    void resume(Boot boot) throws IOException, InterruptedException;
 }

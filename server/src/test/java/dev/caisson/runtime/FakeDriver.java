@@ -8,6 +8,7 @@ import dev.caisson.sandbox.ResourceKind;
 import dev.caisson.sandbox.Tier;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -50,6 +51,16 @@ public final class FakeDriver implements Driver {
                 new Resource(ResourceKind.SOCKET, boot.agentSocket().toString()),
                 new Resource(ResourceKind.CGROUP, boot.cgroup()),
                 new Resource(ResourceKind.PROCESSES, boot.cgroup()));
+    }
+
+    @Override
+    public void pause(Boot boot) throws IOException, InterruptedException {
+        cgroups.freeze(boot.cgroup(), Duration.ofSeconds(5));
+    }
+
+    @Override
+    public void resume(Boot boot) throws IOException {
+        cgroups.thaw(boot.cgroup());
     }
 
     @Override

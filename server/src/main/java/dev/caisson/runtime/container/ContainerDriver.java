@@ -19,6 +19,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 
@@ -33,6 +34,8 @@ public final class ContainerDriver implements Driver {
     static final int MAX_SLOTS = 16_383;
 
     // The agent's own threads, and room to start a command while the guest is at its limit.
+    /// For all processes of a container to come to rest.
+    private static final Duration FREEZE_BOUND = Duration.ofSeconds(5);
     private static final int AGENT_PROCESSES = 8;
     // runc is a Go program with a dozen threads; the guest's own bound is set before any of its code runs.
     private static final int START_PROCESSES = 64;
@@ -105,6 +108,16 @@ public final class ContainerDriver implements Driver {
         runtime.run(at, cgroups.joinFiles(boot.cgroup()), () -> root(boot, at, first));
         cgroups.limitProcesses(boot.cgroup(), limits.processes() + AGENT_PROCESSES);
         cgroups.limitCpu(boot.cgroup(), limits.cpus().millis());
+    }
+
+    @Override
+    public void pause(Boot boot) throws IOException, InterruptedException {
+        cgroups.freeze(boot.cgroup(), FREEZE_BOUND);
+    }
+
+    @Override
+    public void resume(Boot boot) throws IOException {
+        cgroups.thaw(boot.cgroup());
     }
 
     /// Image below, disk above; seen by the container alone.

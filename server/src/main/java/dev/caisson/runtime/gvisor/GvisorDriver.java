@@ -107,6 +107,32 @@ public final class GvisorDriver implements Driver {
         cgroups.limitCpu(boot.cgroup(), limits.cpus().millis());
     }
 
+    /// By gVisor's own means, which stop every task of the guest at a safe point. The cgroup freezer does not: it also stops the threads by which gVisor's
+    /// kernel runs the guest, and when they are thawed that kernel takes those it was just waiting for to be dead, and kills the guest's process
+    /// (docs/decisions/0008-pausing-gvisor.md).
+    @Override
+    public void pause(Boot boot) throws IOException, InterruptedException {
+        lifecycle(boot, "pause", "in state paused");
+    }
+
+    @Override
+    public void resume(Boot boot) throws IOException, InterruptedException {
+        lifecycle(boot, "resume", "in state running");
+    }
+
+    /// @param done what runsc says when there is nothing to do
+    private void lifecycle(Boot boot, String verb, String done) throws IOException, InterruptedException {
+        var at = new Places(boot.directory());
+        var argv = List.of(runsc.toString(), "--root=" + at.state(), "--log=" + at.log(), verb, CONTAINER);
+        try {
+            new RuntimeCommand(argv, List.of(), at.nothing(), at.log(), null).run();
+        } catch (IOException e) {
+            if (!String.valueOf(e.getMessage()).contains(done)) {
+                throw e;
+            }
+        }
+    }
+
     private List<String> command(Boot boot, Places at) {
         return List.of(
                 runsc.toString(),
