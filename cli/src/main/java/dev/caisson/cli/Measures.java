@@ -43,7 +43,7 @@ final class Measures {
 
     private static Measure.Figure commandRoundTrip(Bench bench) throws Exception {
         try (var sandbox = bench.sandbox()) {
-            double ours = Bench.median(Bench.times(bench.rounds(200), () -> run(sandbox, "true")));
+            double ours = Bench.median(Bench.times(bench.rounds(200), () -> sandbox.run("true")));
             var bare = new BareRuntime(bench).commandRoundTrip();
             if (bare.isEmpty()) {
                 return new Measure.Figure(ours, OptionalDouble.empty(), "ms", 0, false, false, "caisson-agent-measure is not installed, so there is nothing to hold it against");

@@ -62,6 +62,11 @@ public final class CommandOptions {
         return with("unread", Json.of("drop"));
     }
 
+    /// Its start may be told up to 20 ms late, together with its first output or its end: cheaper where only those are waited for.
+    public CommandOptions withBatched() {
+        return with("batched", Json.of(true));
+    }
+
     private CommandOptions with(String name, Json value) {
         var copy = new TreeMap<>(members);
         copy.put(name, value);

@@ -53,7 +53,8 @@ public final class Sandbox implements AutoCloseable {
     public CommandResult run(CommandOptions options) {
         var stdout = new Kept();
         var stderr = new Kept();
-        try (var command = start(options)) {
+        // Nobody waits for its start but for its end.
+        try (var command = start(options.withBatched())) {
             var end = command.await(stdout, stderr);
             return new CommandResult(end, stdout.toByteArray(), stderr.toByteArray(), stdout.truncated || stderr.truncated);
         } catch (IOException e) {

@@ -51,9 +51,6 @@ public final class LiveBody implements AutoCloseable {
         this.idleMillis = connection.getIdleTimeout();
         // A reader may rest for as long as it likes; a dead one is found by its kernel's reset. In HTTP/2 the connection is shared, and not ours to change.
         this.ownsConnection = meta.getHttpVersion().getVersion() <= HttpVersion.HTTP_1_1.getVersion();
-        if (ownsConnection) {
-            connection.setIdleTimeout(0);
-        }
         this.heart = Thread.ofVirtual().name("heartbeat").unstarted(this::beat);
     }
 
@@ -71,6 +68,9 @@ public final class LiveBody implements AutoCloseable {
             send(false, head, data);
             if (!beating) {
                 beating = true;
+                if (ownsConnection) {
+                    connection.setIdleTimeout(0);
+                }
                 heart.start();
             }
         } finally {
@@ -160,7 +160,7 @@ public final class LiveBody implements AutoCloseable {
                 // The interrupt was ours and has done its work.
                 Thread.interrupted();
             }
-            if (ownsConnection) {
+            if (ownsConnection && beating) {
                 connection.setIdleTimeout(idleMillis);
             }
         } finally {

@@ -43,9 +43,13 @@ final class CommandRun implements CommandStream {
             return new CommandEvent.Started(watch.command().id(), watch.pid());
         }
         while (true) {
+            if (!guest.isReady()) {
+                keeper.keep(watch);
+            }
             try {
                 switch (guest.next()) {
                     case GuestEvent.Output output -> {
+                        keeper.keep(watch);
                         ByteBuffer allowed = withinLimit(output);
                         if (allowed.hasRemaining()) {
                             return new CommandEvent.Output(output.channel(), output.offset(), allowed);
@@ -139,6 +143,7 @@ final class CommandRun implements CommandStream {
     /// The agent hears that the end was taken only now, so that whoever waited for it is told first.
     @Override
     public void close() {
+        keeper.keep(watch);
         if (ended) {
             try {
                 guest.finish();

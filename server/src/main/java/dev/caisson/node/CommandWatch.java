@@ -96,9 +96,9 @@ final class CommandWatch {
         return new CommandInfo(command().id(), command().argv(), pid, result(), told.cwd(), told.env(), told.tag(), told.terminal());
     }
 
-    /// Has the command remembered once it lasts, so that a short one costs no write and no thread, and ends it when its time is over.
+    /// Has the command remembered once it lasts, so that a short one costs no write and no thread, and ends it when its time is over. Asked again, does nothing.
     synchronized void keep(Alarms alarms, Uptime uptime, Memory memory) {
-        if (result == null) {
+        if (result == null && lasting == null) {
             lasting = alarms.in(LASTING, "deadline-" + command.id(), () -> keep(uptime, memory));
         }
     }

@@ -299,6 +299,8 @@ final class Keeper {
             if (command.exit().isPresent()) {
                 commandEnded(watch, command.exit().get());
                 machine.journal().ended(entry.id(), command.id());
+            } else {
+                keep(watch);
             }
         }
         lock.lock();
@@ -651,7 +653,11 @@ final class Keeper {
         int processes = entry.spec().tier() == Tier.GVISOR ? entry.spec().limits().processes() : 0;
         try {
             GuestCommand guest = agent.start(id, spec, entry.spec().limits().openFiles(), processes);
-            return new CommandRun(this, watch(started, guest.pid(), CommandTraits.of(spec)), guest);
+            CommandWatch watch = watch(started, guest.pid(), CommandTraits.of(spec));
+            if (!spec.batched() || !guest.isReady()) {
+                keep(watch);
+            }
+            return new CommandRun(this, watch, guest);
         } catch (LinkException e) {
             throw lostWhile("starting a command", e);
         }
@@ -791,8 +797,12 @@ final class Keeper {
         } finally {
             lock.unlock();
         }
-        watch.keep(machine.alarms(), machine.uptime(), command -> machine.journal().started(entry.id(), command));
         return watch;
+    }
+
+    /// Bounds a command's time. One of which the end may have come already is kept when its stream finds that it has not.
+    void keep(CommandWatch watch) {
+        watch.keep(machine.alarms(), machine.uptime(), command -> machine.journal().started(entry.id(), command));
     }
 
     private boolean send(CommandId id, int signal) throws InterruptedException {
