@@ -41,7 +41,7 @@ maven() {
 }
 
 java_sources() {
-    cd -- "$root" && digest_of pom.xml .mvn {client,server,cli}/{pom.xml,src/main} "$JAVA_HOME/release"
+    cd -- "$root" && digest_of pom.xml .mvn deploy/Archivable.java {client,server,cli}/{pom.xml,src/main} "$JAVA_HOME/release"
 }
 
 agent_sources() {
@@ -54,7 +54,8 @@ build_java() { # DIGEST
     rm -rf "$draft" "$root/cli/target/dependency" &&
         maven package org.apache.maven.plugins:maven-dependency-plugin:copy-dependencies -Dmaven.test.skip=true -DincludeScope=runtime &&
         mkdir -p "$draft" &&
-        cp "$root"/cli/target/dependency/*.jar "$root"/cli/target/caisson-cli-*.jar "$draft/" || return 1
+        cp "$root"/cli/target/dependency/*.jar "$root"/cli/target/caisson-cli-*.jar "$draft/" &&
+        "$JAVA_HOME/bin/java" "$root/deploy/Archivable.java" "$draft"/picocli-*.jar || return 1
     for jar in "$draft"/*.jar; do
         classpath+=${classpath:+:}$home/lib/$1/${jar##*/}
     done

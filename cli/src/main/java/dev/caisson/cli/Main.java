@@ -4,6 +4,7 @@ import dev.caisson.client.CaissonException;
 import java.io.PrintWriter;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Supplier;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -27,6 +28,7 @@ import picocli.CommandLine.Model.CommandSpec;
         })
 public final class Main implements Runnable {
     static final String VERSION = "0.1.0";
+    private static final Set<String> VERSION_OPTIONS = Set.of("-V", "--version");
     /// The platform failed, or was asked for what it cannot do.
     static final int FAILED = 125;
 
@@ -85,7 +87,7 @@ public final class Main implements Runnable {
         var asked = args.length > 0 ? words.get(args[0]) : null;
         if (asked != null) {
             line.addSubcommand(args[0], asked.get());
-        } else {
+        } else if (args.length != 1 || !VERSION_OPTIONS.contains(args[0])) {
             words.forEach((name, command) -> line.addSubcommand(name, command.get()));
             line.addSubcommand("help", new CommandLine.HelpCommand());
         }
