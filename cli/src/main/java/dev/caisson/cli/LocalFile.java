@@ -51,7 +51,8 @@ record LocalFile(Path local, String remote) {
         return new LocalFile(local, remote);
     }
 
-    private static Path path(String text) {
+    /// Errors: a [CliException] for a name that this process cannot spell.
+    static Path path(String text) {
         try {
             return Path.of(text);
         } catch (InvalidPathException e) {

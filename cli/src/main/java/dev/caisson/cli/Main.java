@@ -49,9 +49,17 @@ public final class Main implements Runnable {
     }
 
     public static void main(String[] args) {
-        int status = run(args);
+        int status = runExactly(args);
         Console.out().flush();
         System.exit(status);
+    }
+
+    private static int runExactly(String[] args) {
+        try {
+            return run(Words.exact(args));
+        } catch (CliException e) {
+            return failed(e);
+        }
     }
 
     @Override

@@ -9,7 +9,6 @@ import dev.caisson.client.Sandbox;
 import dev.caisson.client.SandboxOptions;
 import dev.caisson.client.Tier;
 import dev.caisson.client.Trust;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -145,7 +144,7 @@ final class RunCommand implements Callable<Integer> {
         if (afterDashes()) {
             argv.addAll(words);
         } else {
-            var snippet = Snippet.of(Path.of(words.getFirst()));
+            var snippet = Snippet.of(LocalFile.path(words.getFirst()));
             in.add(new LocalFile(snippet.file(), snippet.name()));
             argv.addAll(snippet.interpreter());
             // A name such as -c.py is a file, not an option.
