@@ -105,16 +105,36 @@ final class Machine {
 
     private static Finding cgroups() {
         var wanted = List.of("cpu", "memory", "pids");
-        var v2 = words(read("/sys/fs/cgroup/cgroup.controllers"));
-        if (v2.containsAll(wanted)) {
-            return Finding.yes("cgroups", "v2 with " + String.join(", ", wanted));
+        var remedy = "mount the cgroup controllers, read-write; in a container, run it with --privileged";
+        var mounts = CgroupMount.all(read("/proc/self/mountinfo"));
+        var v1 = mounts.stream().filter(mount -> mount.controllers().stream().anyMatch(wanted::contains)).toList();
+        var v2 = mounts.stream().filter(mount -> mount.unified() && words(read(mount.point() + "/cgroup.controllers")).containsAll(wanted)).toList();
+        String version = "v1";
+        var used = v1;
+        if (!v1.stream().flatMap(mount -> mount.controllers().stream()).toList().containsAll(wanted)) {
+            if (v2.isEmpty()) {
+                return new Finding("cgroups", Verdict.NO, "cpu, memory and pids are not all mounted", remedy);
+            }
+            version = "v2";
+            used = v2.subList(0, 1);
         }
-        var v1 = read("/proc/cgroups").lines().filter(line -> !line.startsWith("#")).map(line -> line.split("\\s+")).filter(part -> part.length == 4 && !part[1].equals("0") && part[3].equals("1"))
-                .map(part -> part[0]).toList();
-        if (v1.containsAll(wanted)) {
-            return Finding.yes("cgroups", "v1 with " + String.join(", ", wanted));
+        var closed = used.stream().filter(CgroupMount::readOnly).map(CgroupMount::point).toList();
+        return closed.isEmpty()
+                ? Finding.yes("cgroups", version + " with " + String.join(", ", wanted))
+                : new Finding("cgroups", Verdict.NO, version + ", but read-only at " + String.join(", ", closed), remedy);
+    }
+
+    /// A mounted cgroup tree.
+    ///
+    /// @param controllers those of a version 1 tree
+    private record CgroupMount(String point, boolean unified, boolean readOnly, List<String> controllers) {
+        static List<CgroupMount> all(String mountinfo) {
+            return mountinfo.lines().map(line -> line.split(" ")).flatMap(part -> {
+                int dash = List.of(part).indexOf("-");
+                boolean known = dash > 0 && dash + 3 < part.length && (part[dash + 1].equals("cgroup") || part[dash + 1].equals("cgroup2"));
+                return known ? Stream.of(new CgroupMount(part[4], part[dash + 1].equals("cgroup2"), List.of(part[5].split(",")).contains("ro"), List.of(part[dash + 3].split(",")))) : Stream.empty();
+            }).toList();
         }
-        return new Finding("cgroups", Verdict.NO, "cpu, memory and pids are not all there", "mount the cgroup controllers; in a container, run it with --privileged");
     }
 
     private static Finding kernel(String name, String why, String filesystem, Verdict without) {
@@ -188,13 +208,13 @@ final class Machine {
         }
     }
 
-    private static Finding running() {
+    private Finding running() {
         try (var session = Session.open()) {
             var status = session.caisson().status();
             var finding = session.caisson().url() + ", " + status.alive() + " alive, tiers " + String.join(" ", status.tiers()) + ", leaked " + status.leaked();
             return status.leaked() == 0 ? Finding.yes("installation", finding) : new Finding("installation", Verdict.LESS, finding, "see `caisson receipt` for what stayed");
         } catch (CaissonException e) {
-            return e.code().equals("not-running") ? Finding.yes("installation", "not running; `caisson run` starts what it needs") : new Finding("installation", Verdict.LESS, e.message(), e.remedy());
+            return e.code().equals("not-running") && !installation.isUp() ? Finding.yes("installation", "not running; `caisson run` starts what it needs") : new Finding("installation", Verdict.LESS, e.message(), e.remedy());
         }
     }
 

@@ -79,8 +79,8 @@ final class OneShot implements AutoCloseable {
     private static RandomAccessFile start(Installation installation) throws IOException {
         installation.forget();
         awaitEnded(installation);
+        clear(installation);
         var tie = pipe(installation);
-        Files.deleteIfExists(tie);
         run("mkfifo", "-m", "600", tie.toString());
         // Both ways, because opening a pipe for writing waits for a reader; the processes open it for reading.
         var pipe = new RandomAccessFile(tie.toFile(), "rw");
@@ -116,7 +116,18 @@ final class OneShot implements AutoCloseable {
         } catch (IOException | RuntimeException e) {
             pipe.close();
             awaitEnded(installation);
+            clear(installation);
             throw e;
+        }
+    }
+
+    /// Removes what a start makes in `run/`; the locks stay.
+    private static void clear(Installation installation) throws IOException {
+        installation.forget();
+        Files.deleteIfExists(pipe(installation));
+        for (String process : Installation.PROCESSES) {
+            Files.deleteIfExists(installation.run().resolve(process + ".pid"));
+            Files.deleteIfExists(installation.output(process));
         }
     }
 
@@ -184,10 +195,7 @@ final class OneShot implements AutoCloseable {
             }
             if (last) {
                 awaitEnded(installation);
-                for (String process : Installation.PROCESSES) {
-                    Files.deleteIfExists(installation.run().resolve(process + ".pid"));
-                    Files.deleteIfExists(installation.output(process));
-                }
+                clear(installation);
             }
         } catch (IOException e) {
             throw new CliException("cannot end the processes of this run: " + e.getMessage(), "see `caisson status`", e);

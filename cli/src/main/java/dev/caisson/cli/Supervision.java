@@ -7,6 +7,7 @@ import java.io.OutputStream;
 import java.nio.channels.FileChannel;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -56,17 +57,11 @@ final class Supervision {
         }
         installation.forget();
         var launch = new Launch(installation, listening.concrete(), tied);
-        Installation.writePrivate(installation.key(), launch.key() + "\n");
-        var script = installation.run().resolve("keep.sh");
-        try (var resource = Supervision.class.getResourceAsStream("keep.sh")) {
-            if (resource == null) {
-                throw new IllegalStateException("keep.sh is missing from the jar");
-            }
-            Files.write(script, resource.readAllBytes());
-        }
         var keepers = new ArrayList<Process>();
         var logStarts = new HashMap<String, Long>();
         try {
+            Installation.writePrivate(installation.key(), launch.key() + "\n");
+            var script = keeperScript();
             for (String name : Installation.PROCESSES) {
                 var log = installation.log(name);
                 logStarts.put(name, Files.exists(log) ? Files.size(log) : 0L);
@@ -92,6 +87,17 @@ final class Supervision {
             end();
             throw e;
         }
+    }
+
+    private Path keeperScript() throws IOException {
+        var script = installation.run().resolve("keep.sh");
+        try (var resource = Supervision.class.getResourceAsStream("keep.sh")) {
+            if (resource == null) {
+                throw new IllegalStateException("keep.sh is missing from the jar");
+            }
+            Files.write(script, resource.readAllBytes());
+        }
+        return script;
     }
 
     /// Puts the certificate where everybody may read it; only what the front has said goes into it.

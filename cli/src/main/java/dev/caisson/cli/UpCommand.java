@@ -60,6 +60,9 @@ final class UpCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws InterruptedException {
+        if (!Installation.isRoot()) {
+            throw new CliException("this needs root: it makes cgroups, namespaces and mounts", "run it with sudo");
+        }
         var installation = Installation.ofEnvironment();
         if (installation.isUp()) {
             try (var caisson = installation.connect()) {
@@ -67,9 +70,6 @@ final class UpCommand implements Callable<Integer> {
             } catch (CaissonException _) {
                 throw new CliException("it is starting or ending already", "look again with `caisson status`, or end it with `caisson down`");
             }
-        }
-        if (!Installation.isRoot()) {
-            throw new CliException("this needs root: it makes cgroups, namespaces and mounts", "run it with sudo");
         }
         Launch.ensureUser();
         installation.prepare();
