@@ -199,10 +199,14 @@ machine_steps() {
 alone() { # STEPS...
     local lock steps
     require_root
+    set -o errtrace
+    trap '[[ $BASH_SUBSHELL -gt 0 ]] || fail "preparing $home failed (${BASH_SOURCE[0]##*/}, line $LINENO)" "see the line above; where the disk is full, free some space or set CAISSON_HOME to another directory"' ERR
     exec {lock}> "$home/setup.lock"
     flock "$lock"
     for steps in "$@"; do "$steps"; done
     exec {lock}>&-
+    trap - ERR
+    set +o errtrace
 }
 
 # Everything that it takes to start our own programs.
@@ -234,7 +238,7 @@ setup() { # [--check] [--rebuild NAME]
 
 # Says what is there and what is not; changes nothing. Status 1 when something is missing.
 check_setup() {
-    local jdk missing all=0
+    local jdk missing said all=0
     has() { printf 'ok       %s\n' "$1"; }
     lacks() { printf 'missing  %s\n' "$1" && all=1; }
     missing=$(missing_packages | tr '\n' ' ')
@@ -243,7 +247,15 @@ check_setup() {
     if fresh; then has "programs: $lib"; else lacks 'programs: not built from these sources yet'; fi
     if has_user; then has 'system user caisson'; else lacks 'system user caisson'; fi
     if has_runsc; then has "gVisor $(runsc_version "$home/bin/runsc"): $home/bin/runsc"; else lacks "gVisor $RUNSC_VERSION: $home/bin/runsc"; fi
-    if fresh && setup_main --check > /dev/null 2>&1; then has 'template base'; else lacks 'template base'; fi
+    if ! fresh; then
+        lacks 'template base: nothing can look for it before the programs are built'
+    elif said=$(setup_main --check 2>&1); then
+        has 'template base'
+    elif [[ $said == error:* ]]; then
+        lacks "template base: ${said#error: }"
+    else
+        lacks 'template base'
+    fi
     if [[ $all -ne 0 ]]; then say "'caisson setup' makes what is missing (so does the first 'caisson run')"; fi
     return "$all"
 }
