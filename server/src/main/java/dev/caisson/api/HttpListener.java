@@ -145,14 +145,14 @@ public final class HttpListener implements AutoCloseable {
     private static SandboxException cannotListen(InetSocketAddress listen, Exception e) {
         String where = listen.getHostString() + ":" + listen.getPort();
         for (Throwable cause = e; cause != null; cause = cause.getCause()) {
-            if (cause instanceof BindException) {
+            if (cause instanceof BindException && String.valueOf(cause.getMessage()).contains("in use")) {
                 return Failure.Code.HOST_UNFIT.with(
                         "cannot listen on " + where + ": " + cause.getMessage(),
                         "see who has the port with `ss -ltnp 'sport = :" + listen.getPort() + "'`, or choose another with --listen HOST:PORT (port 0 takes a free one)", e);
             }
         }
         String why = e instanceof IOException ? String.valueOf(e.getMessage()) : e.toString();
-        return Failure.Code.HOST_UNFIT.with("cannot listen on " + where + ": " + why, "name an address of this machine with --listen HOST:PORT", e);
+        return Failure.Code.HOST_UNFIT.with("cannot listen on " + where + ": " + why, "name an address of this machine, and a port above 1023, with --listen HOST:PORT", e);
     }
 
     /// The port that is listened on; never 0.

@@ -59,7 +59,13 @@ final class CgroupFiles {
     }
 
     private static RuntimeException unwritable(Path file, IOException cause) {
-        return Failure.Code.HOST_UNFIT.with("cannot write the cgroup at " + file + ": " + cause.getClass().getSimpleName(),
+        String why = switch (cause) {
+            case AccessDeniedException _ -> "permission denied";
+            case NoSuchFileException _ -> "not there, so this is no cgroup file system";
+            case FileSystemException known when known.getReason() != null -> known.getReason();
+            default -> cause.toString();
+        };
+        return Failure.Code.HOST_UNFIT.with("cannot write the cgroup at " + file + ": " + why,
                 "run as root on a host (or in a container) whose cgroup filesystem is mounted read-write", cause);
     }
 

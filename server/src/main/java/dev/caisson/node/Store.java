@@ -202,6 +202,10 @@ final class Store implements AutoCloseable {
         if (code == SQLiteErrorCode.SQLITE_FULL) {
             return Failure.Code.HOST_DISK_FULL.with("the disk that holds " + file + " is full", "free some space on it; sandboxes that run go on", e);
         }
+        if (code == SQLiteErrorCode.SQLITE_NOTADB || code == SQLiteErrorCode.SQLITE_CORRUPT) {
+            return Failure.Code.HOST_UNFIT.with("the store " + file + " is damaged: " + e.getMessage(),
+                    "restore a copy of it, or move it away: the next start then ends what is left of its sandboxes, and their receipts are gone", e);
+        }
         if (code.name().startsWith("SQLITE_IOERR") || code == SQLiteErrorCode.SQLITE_CANTOPEN || code == SQLiteErrorCode.SQLITE_READONLY) {
             return Failure.Code.HOST_UNFIT.with("cannot read or write " + file + ": " + e.getMessage(), "check the disk, its free space and the file's owner", e);
         }

@@ -70,9 +70,9 @@ final class SandboxRequest {
         return new Limits(
                 in.number("cpus").map(number -> Cpus.parse(number.toPlainString())).orElse(absent.cpus()),
                 size(in, "memory", absent.memory()),
-                in.wholeOr("processes", 0, Integer.MAX_VALUE).map(Long::intValue).orElse(absent.processes()),
+                in.wholeOr("processes", Integer.MIN_VALUE, Integer.MAX_VALUE).map(Long::intValue).orElse(absent.processes()),
                 size(in, "disk", absent.disk()),
-                in.wholeOr("open_files", 0, Integer.MAX_VALUE).map(Long::intValue).orElse(absent.openFiles()));
+                in.wholeOr("open_files", Integer.MIN_VALUE, Integer.MAX_VALUE).map(Long::intValue).orElse(absent.openFiles()));
     }
 
     private static ByteSize size(JsonObject in, String name, ByteSize absent) {
