@@ -18,3 +18,39 @@ caisson: run code that nobody has read, behind a real wall
 Everything it keeps is below CAISSON_HOME (default /var/lib/caisson). Each command has --help once the programs are built.
 END
 }
+
+# Of the words that the launcher itself understands.
+help_of() { # WORD
+    case $1 in
+        setup)
+            cat << 'END'
+Usage: caisson setup [--check] [--rebuild NAME]
+Prepares this machine: Debian packages, the system user caisson, gVisor, our own programs, the template base. Each step does nothing where nothing is
+to do; the first `caisson run` does the same.
+      --check          Only say what is there and what is missing; change nothing. Ends with 1 when something is missing.
+      --rebuild NAME   Build a template again.
+END
+            ;;
+        template)
+            cat << 'END'
+Usage: caisson template list [--json] | build NAME [--again] [--json] | remove NAME [--json]
+What sandboxes of this installation can be made from. A template is built once; a running installation takes a new one up when it is started again.
+      --again          Build it even if it is there.
+      --json           Print one JSON object.
+END
+            ;;
+        check)
+            cat << 'END'
+Usage: caisson check
+Compiles everything and runs the tests that need neither root nor a runtime.
+END
+            ;;
+        test)
+            cat << 'END'
+Usage: caisson test [ROOM]
+Prepares this machine and runs all tests on the real runtimes, or those of one room: agent, client, cli, or a package of server/src/test/java/dev/caisson.
+The last line says how many passed, failed and were skipped; ends with 1 unless all is well.
+END
+            ;;
+    esac
+}
