@@ -52,7 +52,8 @@ final class Session implements AutoCloseable {
         }
     }
 
-    private static boolean isRemote() {
+    /// True when CAISSON_URL names an installation, so that the one of this machine does not matter.
+    static boolean isRemote() {
         String url = System.getenv("CAISSON_URL");
         return url != null && !url.isBlank();
     }

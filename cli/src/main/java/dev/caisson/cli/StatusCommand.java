@@ -56,7 +56,10 @@ final class StatusCommand implements Callable<Integer> {
             url = session.caisson().url();
             node = session.caisson().status();
         } catch (CaissonException e) {
-            wrong = Optional.of(e);
+            // An address that a command line left which was killed leads nowhere.
+            wrong = Optional.of(running.isEmpty() && !Session.isRemote()
+                    ? new CaissonException("not-running", 0, "no Caisson is running in " + installation.home(), "start it with `caisson up`, or set CAISSON_URL and CAISSON_KEY", e)
+                    : e);
         }
         if (json) {
             Console.out().println(object(installation, running, node, url, wrong).pretty());
