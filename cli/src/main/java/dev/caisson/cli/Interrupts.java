@@ -22,6 +22,11 @@ final class Interrupts {
         }
     }
 
+    /// Runs `action` whenever the terminal has got another size.
+    static void handleResize(Runnable action) {
+        handle("WINCH", action);
+    }
+
     private static void handle(String name, Runnable action) {
         try {
             var signal = Class.forName("sun.misc.Signal");

@@ -125,7 +125,28 @@ final class Run implements AutoCloseable {
     }
 
     private CommandEnd follow(Sandbox in, Output stdout, Output stderr) throws IOException {
-        try (var started = in.start(plan.command())) {
+        if (!plan.tty()) {
+            return attend(in.start(plan.command()), stdout, stderr);
+        }
+        try (var terminal = LocalTerminal.take()) {
+            var size = terminal.size();
+            var started = in.start(plan.command().withTerminal(size.columns(), size.rows()));
+            Interrupts.handleResize(() -> resize(started, terminal));
+            return attend(started, stdout, stderr);
+        }
+    }
+
+    private static void resize(RunningCommand running, LocalTerminal terminal) {
+        try {
+            var size = terminal.size();
+            running.resize(size.columns(), size.rows());
+        } catch (CaissonException | CliException _) {
+            // It has ended just now, or the next size will do.
+        }
+    }
+
+    private CommandEnd attend(RunningCommand begun, Output stdout, Output stderr) throws IOException {
+        try (var started = begun) {
             command = started;
             if (interrupted) {
                 started.signal("INT");

@@ -47,6 +47,7 @@ import picocli.CommandLine.Spec;
             "  caisson run --memory 256MiB --timeout 10s script.js --its-own-option",
             "  caisson run --file data.csv --get out/result.json -- python3 -c '...'",
             "  tar c . | caisson run -- sh -c 'tar x && make test'",
+            "  caisson run --tty -- bash",
         })
 final class RunCommand implements Callable<Integer> {
     /// The lease outlives the command's time by so much, for files to come and go.
@@ -101,6 +102,9 @@ final class RunCommand implements Callable<Integer> {
     @Option(names = "--cwd", paramLabel = "DIR", description = "Working directory, absolute. Default: the user's home.")
     String cwd = "";
 
+    @Option(names = {"-t", "--tty"}, description = "Give the command this terminal: every key goes to it, Ctrl-C too, and its screen is this one. Both outputs are one then.")
+    boolean tty;
+
     @Option(names = "--json", description = "Print the whole result and the receipt as one JSON object instead of the outputs.")
     boolean json;
 
@@ -127,7 +131,7 @@ final class RunCommand implements Callable<Integer> {
     /// @param in files to send first
     record Plan(
             SandboxOptions sandbox, CommandOptions command, List<String> argv, List<LocalFile> in, List<LocalFile> out, String user, String cwd, Duration timeout, boolean json,
-            boolean quiet, Input input) {
+            boolean quiet, Input input, boolean tty) {
         /// Where a file of the sandbox is, as its files API knows it: relative names are relative to the working directory.
         String place(String remote) {
             return remote.startsWith("/") || cwd.isEmpty() ? remote : cwd.replaceAll("/+$", "") + "/" + remote;
@@ -161,6 +165,12 @@ final class RunCommand implements Callable<Integer> {
         if (!cwd.isEmpty() && !cwd.startsWith("/")) {
             throw new CliException("--cwd " + cwd + " is not absolute", "start it with /");
         }
+        if (tty && json) {
+            throw new CliException("--tty and --json do not go together", "leave one of them away");
+        }
+        if (tty && !(Console.isTerminal(0) && Console.isTerminal(1))) {
+            throw new CliException("--tty, but standard input and output are not a terminal", "leave --tty away, or run it in a terminal");
+        }
         var input = Input.ofProcess();
         var command = CommandOptions.of(argv).withTimeout(timeout).withEnv(environment());
         command = cwd.isEmpty() ? command : command.withCwd(cwd);
@@ -169,7 +179,7 @@ final class RunCommand implements Callable<Integer> {
         if (outputLimit != null || json) {
             command = command.withOutputLimit(outputLimit == null ? JSON_OUTPUT : outputLimit);
         }
-        return new Plan(sandbox(), command, argv, in, out, user, cwd, timeout, json, quiet, input);
+        return new Plan(sandbox(), command, argv, in, out, user, cwd, timeout, json, quiet, input, tty);
     }
 
     /// True when `--` came before the first word.

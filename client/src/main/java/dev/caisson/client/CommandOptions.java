@@ -52,6 +52,18 @@ public final class CommandOptions {
         return with("stdin", Json.of(true));
     }
 
+    /// Gives the command a terminal of that size: its standard output carries both outputs, and its input is what is typed.
+    ///
+    /// @param columns 1 to 4,096
+    /// @param rows 1 to 4,096
+    public CommandOptions withTerminal(int columns, int rows) {
+        return with("terminal", size(columns, rows));
+    }
+
+    static Json.Obj size(int columns, int rows) {
+        return Json.object().put("columns", columns).put("rows", rows).done();
+    }
+
     /// A name of the caller's own, told again by [Sandbox#commands]; at most 256 characters.
     public CommandOptions withTag(String tag) {
         return with("tag", Json.of(tag));

@@ -285,6 +285,11 @@ public final class RunningCommand implements AutoCloseable {
         http.ask("POST", base + "/signal", Body.json(Json.object().put("signal", name).done()));
     }
 
+    /// Changes the size of its terminal; see [CommandOptions#withTerminal].
+    public void resize(int columns, int rows) {
+        http.ask("POST", base + "/resize", Body.json(CommandOptions.size(columns, rows)));
+    }
+
     @Override
     public void close() {
         boolean whole = ended;
