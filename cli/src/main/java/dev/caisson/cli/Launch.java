@@ -58,19 +58,19 @@ final class Launch {
         key = "e2b_" + HexFormat.of().formatHex(random);
     }
 
-    /// Where the front listens.
+    /// Where the front listens, and how it was told to behave.
     ///
     /// @param plain HOST:PORT
-    /// @param preview its options for previews, as it takes them; may be empty
-    record Listening(String plain, List<String> preview) {
+    /// @param options its options beside that, as it takes them; may be empty
+    record Listening(String plain, List<String> options) {
         /// With ports that are free now where 0 was asked for, so that the front keeps its addresses when it is started again.
         Listening concrete() {
-            var options = new ArrayList<>(preview);
-            int secure = options.indexOf("--tls-listen") + 1;
-            if (secure > 0 && !options.get(secure).equals("off")) {
-                options.set(secure, Launch.concrete(options.get(secure)));
+            var concrete = new ArrayList<>(options);
+            int secure = concrete.indexOf("--tls-listen") + 1;
+            if (secure > 0 && !concrete.get(secure).equals("off")) {
+                concrete.set(secure, Launch.concrete(concrete.get(secure)));
             }
-            return new Listening(Launch.concrete(plain), List.copyOf(options));
+            return new Listening(Launch.concrete(plain), List.copyOf(concrete));
         }
     }
 
@@ -92,7 +92,7 @@ final class Launch {
         line.addAll(List.of("-cp", System.getProperty("java.class.path"), "dev.caisson.app." + mainClass(process), "--home", installation.home().toString()));
         if (process.equals("front")) {
             line.addAll(List.of("--listen", listening.plain(), "--local-key-sha256", sha256(key)));
-            line.addAll(listening.preview());
+            line.addAll(listening.options());
         }
         String origins = System.getenv("CAISSON_MCP_ORIGINS");
         if (process.equals("front") && origins != null && !origins.isBlank()) {

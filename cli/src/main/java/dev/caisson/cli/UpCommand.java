@@ -46,6 +46,10 @@ final class UpCommand implements Callable<Integer> {
     @Option(names = "--acme-dns-hook", paramLabel = "PROGRAM", description = "Called as `PROGRAM set|clear NAME VALUE` to change TXT records; runs as the user caisson.")
     String acmeHook = "";
 
+    @Option(names = "--e2b-internet", paramLabel = "refuse|ignore", defaultValue = "refuse",
+            description = "What clients of E2B get that ask for internet access, which sandboxes here do not have: an error that says so, or a sandbox without it. Default: ${DEFAULT-VALUE}.")
+    String e2bInternet = "";
+
     @Option(names = {"-d", "--detach"}, description = "Return when it is ready, and leave it running.")
     boolean detach;
 
@@ -71,6 +75,7 @@ final class UpCommand implements Callable<Integer> {
                 throw new CliException("it is starting or ending already", "look again with `caisson status`, or end it with `caisson down`");
             }
         }
+        var listening = listening();
         Launch.ensureUser();
         installation.prepare();
         var supervision = new Supervision(installation);
@@ -78,7 +83,7 @@ final class UpCommand implements Callable<Integer> {
         if (!detach) {
             Interrupts.handleEnd(end::countDown);
         }
-        var started = supervision.start(new Launch.Listening(listen, preview()), !detach);
+        var started = supervision.start(listening, !detach);
         announce(started);
         if (detach) {
             return 0;
@@ -94,8 +99,11 @@ final class UpCommand implements Callable<Integer> {
         return 0;
     }
 
-    /// The front's options for previews.
-    private List<String> preview() {
+    /// What the front is told, as it takes it.
+    Launch.Listening listening() {
+        if (!e2bInternet.equals("refuse") && !e2bInternet.equals("ignore")) {
+            throw new CliException("--e2b-internet cannot be '" + e2bInternet + "'", "choose refuse or ignore");
+        }
         var options = new ArrayList<String>();
         add(options, "--domain", domain);
         add(options, "--tls-listen", tlsListen.isEmpty() && !domain.isEmpty() ? listen.substring(0, Math.max(0, listen.lastIndexOf(':'))) + ":7443" : tlsListen);
@@ -104,7 +112,8 @@ final class UpCommand implements Callable<Integer> {
         add(options, "--acme-directory", acmeDirectory);
         add(options, "--acme-email", acmeEmail);
         add(options, "--acme-dns-hook", acmeHook);
-        return options;
+        add(options, "--e2b-internet", e2bInternet);
+        return new Launch.Listening(listen, options);
     }
 
     private static void add(List<String> options, String name, String value) {

@@ -122,7 +122,7 @@ final class CreateRequest {
     private void refuseInternet(String wish) {
         if (settings.internet() == E2bSettings.Internet.REFUSE) {
             throw new Refusal(400, wish + ": sandboxes of this server have no internet access, and nothing here can open it; leave it out, or have the operator start the server "
-                    + "with --e2b-internet ignore, which makes such sandboxes without internet");
+                    + "with `caisson up --e2b-internet ignore`, which makes such sandboxes without internet");
         }
     }
 }
