@@ -42,9 +42,17 @@ final class DataPlane {
     }
 
     void answer(Call call) {
+        Target.Named named = Target.named(call.request());
+        if (named == Target.Named.BY_PREFLIGHT || named == Target.Named.BY_SIGNATURE) {
+            allowBrowsers(call);
+        }
+        if (named == Target.Named.BY_PREFLIGHT) {
+            call.empty(204);
+            return;
+        }
         Target target;
         try {
-            target = Target.named(call.request()) == Target.Named.BY_SIGNATURE ? signed(call) : Target.of(call.request());
+            target = named == Target.Named.BY_SIGNATURE ? signed(call) : Target.of(call.request());
         } catch (Refusal | SandboxException e) {
             call.refuse(faults.refusal(e));
             return;

@@ -38,7 +38,7 @@ public final class E2bDoor implements Door {
         return switch (Target.named(request)) {
             case Target.Named.BY_HOST -> true;
             case Target.Named.BY_ANOTHER_PORTS_HOST -> false;
-            case Target.Named.BY_HEADERS, Target.Named.BY_SIGNATURE -> true;
+            case Target.Named.BY_HEADERS, Target.Named.BY_PREFLIGHT, Target.Named.BY_SIGNATURE -> true;
             case Target.Named.NOT -> isControl(Request.getPathInContext(request));
         };
     }

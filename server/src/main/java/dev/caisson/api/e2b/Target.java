@@ -6,6 +6,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.server.Request;
 import org.jspecify.annotations.Nullable;
 
@@ -27,6 +28,8 @@ record Target(String id, int port) {
         BY_HOST,
         BY_ANOTHER_PORTS_HOST,
         BY_HEADERS,
+        /// A browser's question before a page's call: it only names the headers that would tell the sandbox.
+        BY_PREFLIGHT,
         /// A link to a file whose signature alone says to which sandbox it belongs: clients that were given one address for all sandboxes make such links.
         BY_SIGNATURE,
         NOT
@@ -40,7 +43,15 @@ record Target(String id, int port) {
         if (request.getHeaders().contains(ID_HEADER) || request.getHeaders().contains(PORT_HEADER)) {
             return Named.BY_HEADERS;
         }
-        return Request.getPathInContext(request).equals("/files") ? Named.BY_SIGNATURE : Named.NOT;
+        boolean link = Request.getPathInContext(request).equals("/files");
+        if (request.getMethod().equals("OPTIONS") && (link || asksForHeader(request))) {
+            return Named.BY_PREFLIGHT;
+        }
+        return link ? Named.BY_SIGNATURE : Named.NOT;
+    }
+
+    private static boolean asksForHeader(Request request) {
+        return request.getHeaders().getCSV(HttpHeader.ACCESS_CONTROL_REQUEST_HEADERS, false).stream().anyMatch(ID_HEADER::equalsIgnoreCase);
     }
 
     private static Matcher host(Request request) {
