@@ -10,6 +10,8 @@ use std::path::Path;
 
 /// How the attributes' names begin: short, because Linux allows 255 bytes in all.
 const PREFIX: &str = "user.csn.";
+/// How programs for E2B's sandboxes begin theirs; such attributes are read, and taken away, like ours. Of two of one name ours counts.
+const E2B_PREFIX: &str = "user.e2b.";
 /// Longest name of a caller, bytes.
 const MAX_NAME: usize = 246;
 /// Names and values together, bytes.
@@ -53,9 +55,14 @@ pub fn replace(file: impl AsFd, set: &Set) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Those of a kernel's list that are ours.
+/// Those of a kernel's list that hold metadata.
 fn names(list: &[u8]) -> impl Iterator<Item = &str> {
-    list.split(|byte| *byte == 0).filter_map(|name| std::str::from_utf8(name).ok()).filter(|name| name.starts_with(PREFIX))
+    list.split(|byte| *byte == 0).filter_map(|name| std::str::from_utf8(name).ok()).filter(|name| own(name).is_some_and(|own| !own.is_empty()))
+}
+
+/// The caller's part of an attribute's name.
+fn own(name: &str) -> Option<&str> {
+    name.strip_prefix(PREFIX).or_else(|| name.strip_prefix(E2B_PREFIX))
 }
 
 /// The set of a file, not of what it links to; empty when there is none, or none that a caller of ours could have made.
@@ -79,7 +86,7 @@ pub fn read(path: &Path) -> Set {
     for name in names(list) {
         let Ok(length) = rustix::fs::lgetxattr(path, name, &mut value[..]) else { continue };
         let Ok(text) = std::str::from_utf8(&value[..length]) else { continue };
-        let own = &name[PREFIX.len()..];
+        let Some(own) = own(name).filter(|own| name.starts_with(PREFIX) || !set.contains_key(*own)) else { continue };
         if own.len() + length > left {
             break;
         }

@@ -170,7 +170,9 @@ impl Watching<'_> {
             && cookie == seen.cookie
         {
             if new {
+                // Whoever makes a file in its place gives it its owner and mode there; these two came with it.
                 found.push((Kind::Created, path.clone()));
+                found.push((Kind::Attributes, path.clone()));
             }
             found.push((Kind::Written, path));
         } else if flags.intersects(ReadFlags::CREATE | ReadFlags::MOVED_TO) {

@@ -172,6 +172,24 @@ fn metadata_is_kept_with_the_file_and_replaced_as_a_whole() {
 }
 
 #[test]
+fn attributes_of_e2b_are_metadata_too() {
+    let mut host = Host::start();
+    let path = host.folder.join("noted");
+    let set = |pairs: &[(&str, &str)]| -> std::collections::BTreeMap<String, String> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    };
+    file(write_with(&mut host, Write { path: bytes(&path), metadata: set(&[("both", "ours")]), ..Default::default() }, b"x"));
+    for (name, value) in [("user.e2b.author", "mish"), ("user.e2b.both", "theirs"), ("user.e2b.", "nameless"), ("user.other.a", "b")] {
+        rustix::fs::setxattr(&path, name, value.as_bytes(), rustix::fs::XattrFlags::empty()).unwrap();
+    }
+    let stat = |host: &mut Host| file(host.ask(request::Of::Stat(Stat { path: bytes(&path), user: String::new(), ..Default::default() }))).metadata;
+    assert_eq!(stat(&mut host), set(&[("author", "mish"), ("both", "ours")]));
+    // Another set takes the place of all of them. Through a second name the file stays the one it is.
+    std::fs::hard_link(&path, host.folder.join("other")).unwrap();
+    assert_eq!(file(write_with(&mut host, Write { path: bytes(&path), metadata: set(&[("c", "1")]), ..Default::default() }, b"y")).metadata, set(&[("c", "1")]));
+}
+
+#[test]
 fn links_tell_where_they_lead() {
     let mut host = Host::start();
     let folder = std::fs::canonicalize(&host.folder).unwrap();
@@ -390,8 +408,8 @@ fn writes_of_ours_look_like_writes() {
             other => panic!("{other:?}"),
         }
     }
-    use EventKind::{Created, Removed, Written};
-    let expected = [(Created, "f"), (Written, "f"), (Written, "f"), (Removed, "f"), (Removed, "")];
+    use EventKind::{Attributes, Created, Removed, Written};
+    let expected = [(Created, "f"), (Attributes, "f"), (Written, "f"), (Written, "f"), (Removed, "f"), (Removed, "")];
     assert_eq!(seen, expected.map(|(kind, path)| (kind, path.to_owned())));
 }
 
