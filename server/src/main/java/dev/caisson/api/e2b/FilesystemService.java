@@ -198,7 +198,7 @@ final class FilesystemService {
         return Json.object(out -> out.writeStringProperty("watcherId", id));
     }
 
-    private byte[] watcherEvents(Session session, ProtoObject in) {
+    private byte[] watcherEvents(Session session, ProtoObject in) throws InterruptedException {
         List<String> events = watchers.take(session.id(), in.text("watcherId"));
         // Each is {"filesystem":{…}}, of which the inner object is wanted.
         var joined = new StringBuilder("{\"events\":[");

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -20,6 +21,7 @@ import org.jspecify.annotations.Nullable;
 
 /// Watches whose events are kept until somebody asks for them.
 ///
+/// Clients ask right after they did something, and expect to hear of it: whoever asks waits until what is on its way has come.
 /// Bounds: so many watches a sandbox and in all, so many events a watch; one that nobody asks is dropped after a while.
 /// Threads: safe for many; each watch has one of its own.
 final class Watchers {
@@ -27,6 +29,10 @@ final class Watchers {
     static final int MAX = 4_096;
     static final int MAX_EVENTS = 10_000;
     private static final Duration IDLE = Duration.ofMinutes(10);
+    /// How long nothing came before it is said that nothing happened; how long nothing more came after something did; and at most, when events never cease.
+    private static final Duration FIRST = Duration.ofMillis(150);
+    private static final Duration QUIET = Duration.ofMillis(25);
+    private static final Duration AT_MOST = Duration.ofMillis(300);
 
     private final Map<String, Watcher> open = new ConcurrentHashMap<>();
     private final AtomicLong numbers = new AtomicLong();
@@ -51,7 +57,7 @@ final class Watchers {
     }
 
     /// What happened since it was asked last.
-    List<String> take(SandboxId sandbox, String id) {
+    List<String> take(SandboxId sandbox, String id) throws InterruptedException {
         return find(sandbox, id).take();
     }
 
@@ -73,9 +79,13 @@ final class Watchers {
         final FileWatch watch;
         private final Function<FileEvent, String> form;
         private final ReentrantLock lock = new ReentrantLock();
+        private final Condition changed = lock.newCondition();
         private final Deque<String> events = new ArrayDeque<>();
         private long askedNanos = System.nanoTime();
         private @Nullable RpcException lost;
+        /// How many have come since it was opened.
+        private long heard;
+        private boolean ended;
 
         Watcher(SandboxId sandbox, FileWatch watch, Function<FileEvent, String> form) {
             this.sandbox = sandbox;
@@ -91,6 +101,10 @@ final class Watchers {
             } catch (InterruptedException | SandboxException _) {
                 // The sandbox has ended, or this process does: whoever asks next learns that the watcher is gone.
             }
+            lock.lock();
+            ended = true;
+            changed.signalAll();
+            lock.unlock();
         }
 
         private void keep(FileEvent event) {
@@ -103,19 +117,37 @@ final class Watchers {
                     } else {
                         events.add(kept);
                     }
+                    heard++;
+                    changed.signalAll();
                 } finally {
                     lock.unlock();
                 }
             } catch (RpcException e) {
                 lock.lock();
                 lost = e;
+                heard++;
+                changed.signalAll();
                 lock.unlock();
             }
         }
 
-        List<String> take() {
+        /// Waits for what has happened already and is on its way. Holds the lock.
+        private void settle() throws InterruptedException {
+            long start = System.nanoTime();
+            long before = -1;
+            while (heard != before && !ended && System.nanoTime() - start < AT_MOST.toNanos()) {
+                before = heard;
+                long left = (events.isEmpty() && lost == null ? FIRST : QUIET).toNanos();
+                while (heard == before && !ended && left > 0) {
+                    left = changed.awaitNanos(left);
+                }
+            }
+        }
+
+        List<String> take() throws InterruptedException {
             lock.lock();
             try {
+                settle();
                 askedNanos = System.nanoTime();
                 RpcException told = lost;
                 if (told != null && events.isEmpty()) {
