@@ -3,10 +3,13 @@ package dev.caisson.api.e2b;
 import dev.caisson.api.Query;
 import dev.caisson.json.Json;
 import dev.caisson.json.JsonObject;
+import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.function.Consumer;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.io.Content;
@@ -23,6 +26,9 @@ record Call(Request request, Response response, Callback callback) {
     static final String JSON = "application/json";
     /// Largest JSON document taken. Unit: bytes.
     static final int MAX_JSON_BYTES = 16 * 1024 * 1024;
+    /// How much of a body, and how long, is still taken from a client that has been refused.
+    private static final long MAX_DRAINED_BYTES = 256L << 20;
+    private static final Duration MAX_DRAIN = Duration.ofSeconds(5);
 
     Query query() {
         return Query.parse(request.getHttpURI().getQuery());
@@ -64,9 +70,19 @@ record Call(Request request, Response response, Callback callback) {
         return new Refusal(413, "the body is larger than " + MAX_JSON_BYTES + " bytes");
     }
 
-    /// The body's bytes as they come.
+    /// The body's bytes as they come. Closing it does nothing: the connection is still needed to say what became of the call.
     InputStream body() {
-        return Content.Source.asInputStream(request);
+        return new FilterInputStream(Content.Source.asInputStream(request)) {
+            @Override
+            public int read(byte[] into, int offset, int length) throws IOException {
+                return in.read(into, offset, length);
+            }
+
+            @Override
+            public void close() {
+                // The server ends what nobody has read.
+            }
+        };
     }
 
     void put(String name, String value) {
@@ -108,7 +124,32 @@ record Call(Request request, Response response, Callback callback) {
         if (!retry) {
             put("Should-Retry", "false");
         }
-        bytes(status, JSON, document);
+        response.setStatus(status);
+        response.getHeaders().put(HttpHeader.CONTENT_TYPE, JSON);
+        response.getHeaders().put(HttpHeader.CONTENT_LENGTH, document.length);
+        try {
+            Content.Sink.write(response, true, ByteBuffer.wrap(document));
+            drain();
+            callback.succeeded();
+        } catch (IOException e) {
+            callback.failed(e);
+        }
+    }
+
+    /// Takes what a client is still sending: many read nothing before all is sent, and one that is cut off before never learns why.
+    private void drain() {
+        if (!header(HttpHeader.EXPECT.asString()).isEmpty()) {
+            return;
+        }
+        byte[] piece = new byte[64 * 1024];
+        long left = MAX_DRAINED_BYTES;
+        try (var _ = new Deadline(Optional.of(MAX_DRAIN)); InputStream in = body()) {
+            for (int count = in.read(piece); count >= 0 && left > 0; count = in.read(piece)) {
+                left -= count;
+            }
+        } catch (IOException _) {
+            // It has gone, or took too long: the answer is on its way to it either way.
+        }
     }
 
     /// Takes back what was said so far, but for what browsers need to be let see the answer.

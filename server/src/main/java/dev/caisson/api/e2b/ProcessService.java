@@ -93,11 +93,7 @@ final class ProcessService {
         try {
             return sandboxes.run(session.id(), spec);
         } catch (SandboxException e) {
-            throw switch (e.code()) {
-                case USER_NOT_FOUND -> new RpcException(RpcCode.UNAUTHENTICATED, "invalid username: '" + Failure.shown(spec.user()) + "'");
-                case FILE_NOT_FOUND, NOT_A_DIRECTORY -> new RpcException(RpcCode.INVALID_ARGUMENT, "cwd '" + Failure.shown(spec.cwd()) + "' does not exist");
-                default -> e;
-            };
+            throw e.code() == Failure.Code.USER_NOT_FOUND ? new RpcException(RpcCode.UNAUTHENTICATED, "invalid username: '" + Failure.shown(spec.user()) + "'") : e;
         }
     }
 

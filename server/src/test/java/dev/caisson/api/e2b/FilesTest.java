@@ -1,6 +1,7 @@
 package dev.caisson.api.e2b;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.caisson.fake.FakeFiles;
 import dev.caisson.sandbox.SandboxId;
@@ -112,11 +113,39 @@ class FilesTest {
         assertThat(get("/a").is(200).body()).isEqualTo("x");
     }
 
+    private String uploadHead(String path, long length) {
+        return "POST /files?path=" + path + " HTTP/1.1\r\nHost: localhost\r\nE2b-Sandbox-Id: " + id + "\r\nE2b-Sandbox-Port: 49983\r\nX-Access-Token: " + house.token(id)
+                + "\r\nContent-Type: application/octet-stream\r\nContent-Length: " + length + "\r\n\r\n";
+    }
+
+    /// Many clients read nothing before they have sent all.
+    @Test
+    void whoeverIsRefusedWhileStillSendingLearnsWhy() throws Exception {
+        try (var socket = house.connect()) {
+            var out = socket.getOutputStream();
+            out.write(ascii(uploadHead(FakeFiles.FULL, 64 << 20)));
+            out.write(new byte[64 << 20]);
+            assertThat(new String(socket.getInputStream().readNBytes(13), StandardCharsets.US_ASCII)).isEqualTo("HTTP/1.1 507 ");
+        }
+    }
+
+    @Test
+    void whoeverIsRefusedAndNeverStopsIsCutOff() throws Exception {
+        try (var socket = house.connect()) {
+            socket.getOutputStream().write(ascii(uploadHead(FakeFiles.FULL, Long.MAX_VALUE)));
+            byte[] piece = new byte[1 << 20];
+            assertThatThrownBy(() -> {
+                for (int i = 0; i < 10_000; i++) {
+                    socket.getOutputStream().write(piece);
+                }
+            }).isInstanceOf(IOException.class);
+        }
+    }
+
     @Test
     void metadataIsPrintableAndShort() throws Exception {
         for (String value : List.of("\u00fc", "\u0001", "\u007f")) {
-            String answer = house.raw("POST /files?path=/a HTTP/1.1\r\nHost: localhost\r\nE2b-Sandbox-Id: " + id + "\r\nE2b-Sandbox-Port: 49983\r\nX-Access-Token: " + house.token(id)
-                    + "\r\nContent-Type: application/octet-stream\r\nContent-Length: 1\r\nX-Metadata-A: " + value + "\r\nConnection: close\r\n\r\nx");
+            String answer = house.raw(uploadHead("/a", 1).replace("\r\n\r\n", "\r\nX-Metadata-A: " + value + "\r\nConnection: close\r\n\r\nx"));
             assertThat(answer).startsWith("HTTP/1.1 400 ");
         }
         house.send(octets("/a", ascii("x")).header("X-Metadata-A", "x".repeat(4_097))).refused(400);
