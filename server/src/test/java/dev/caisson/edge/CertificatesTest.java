@@ -5,10 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.caisson.sandbox.SandboxException;
 import java.io.IOException;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,14 +14,12 @@ import java.time.Instant;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Random;
-import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/// Certificates from all three places.
+/// Certificates of the installation's own authority and of the operator; those ordered by ACME are in [dev.caisson.app.AcmeTest]'s.
 @Timeout(value = 90, unit = TimeUnit.SECONDS)
 class CertificatesTest {
     private static final InstantSource CLOCK = InstantSource.system();
@@ -105,66 +99,5 @@ class CertificatesTest {
         Files.writeString(certificate, Files.readString(directory.resolve(domain).resolve("leaf.pem")));
         Files.writeString(key, Files.readString(directory.resolve(domain).resolve("leaf.key")));
         Files.setLastModifiedTime(certificate, FileTime.from(Instant.EPOCH.plusSeconds(minute * 60)));
-    }
-
-    /// Against Pebble, the authority's test server; PEBBLE_BIN names the directory of `pebble` and `pebble-challtestsrv`, PEBBLE_CERTS that of its own certificate.
-    @Test
-    void ordersAWildcardCertificateByAcme() throws Exception {
-        String bin = System.getenv("PEBBLE_BIN");
-        String certs = System.getenv("PEBBLE_CERTS");
-        Assumptions.assumeTrue(bin != null && certs != null, "no Pebble here: set PEBBLE_BIN and PEBBLE_CERTS");
-        Path config = directory.resolve("pebble.json");
-        Files.writeString(config, """
-                {"pebble": {"listenAddress": "127.0.0.1:14000", "managementListenAddress": "127.0.0.1:15000", "certificate": "%1$s/cert.pem", "privateKey": "%1$s/key.pem",
-                 "httpPort": 5002, "tlsPort": 5001, "ocspResponderURL": "", "externalAccountBindingRequired": false}}""".formatted(certs));
-        var dns = new ProcessBuilder(bin + "/pebble-challtestsrv", "-http01", "", "-https01", "", "-doh", "", "-tlsalpn01", "", "-dns01", "127.0.0.1:18053", "-management", "127.0.0.1:18055")
-                .redirectErrorStream(true).redirectOutput(directory.resolve("dns.log").toFile()).start();
-        var builder = new ProcessBuilder(bin + "/pebble", "-config", config.toString(), "-dnsserver", "127.0.0.1:18053").redirectErrorStream(true).redirectOutput(directory.resolve("pebble.log").toFile());
-        builder.environment().put("PEBBLE_VA_NOSLEEP", "1");
-        var pebble = builder.start();
-        try (var http = HttpClient.newHttpClient()) {
-            var asked = new CopyOnWriteArrayList<String>();
-            var records = new DnsRecords() {
-                @Override
-                public void set(String name, String value) throws IOException, InterruptedException {
-                    asked.add("set " + name);
-                    post(http, "set-txt", "{\"host\":\"" + name + ".\",\"value\":\"" + value + "\"}");
-                }
-
-                @Override
-                public void clear(String name, String value) throws IOException, InterruptedException {
-                    asked.add("clear " + name);
-                    post(http, "clear-txt", "{\"host\":\"" + name + ".\"}");
-                }
-            };
-            var source = new AcmeCertificates("box.test", URI.create("acme://pebble/localhost:14000"), "ops@example.org", records, directory.resolve("acme"), CLOCK);
-            KeyMaterial ordered = null;
-            for (int i = 0; ordered == null; i++) {
-                try {
-                    ordered = source.current();
-                } catch (IOException e) {
-                    if (i == 40) {
-                        throw new IOException(Files.readString(directory.resolve("pebble.log")), e);
-                    }
-                    Thread.sleep(250);
-                }
-            }
-            assertThat(ordered.leaf().getSubjectAlternativeNames().stream().map(name -> (String) name.get(1))).contains("*.box.test", "box.test");
-            assertThat(asked).contains("set _acme-challenge.box.test", "clear _acme-challenge.box.test");
-            int calls = asked.size();
-            assertThat(new AcmeCertificates("box.test", URI.create("acme://pebble/localhost:14000"), "", records, directory.resolve("acme"), CLOCK).current().leaf()).isEqualTo(ordered.leaf());
-            assertThat(asked).hasSize(calls);
-            Instant nearTheEnd = ordered.leaf().getNotAfter().toInstant().minusSeconds(3600);
-            var renewed = new AcmeCertificates("box.test", URI.create("acme://pebble/localhost:14000"), "", records, directory.resolve("acme"), InstantSource.fixed(nearTheEnd)).current();
-            assertThat(renewed.leaf()).isNotEqualTo(ordered.leaf());
-        } finally {
-            pebble.destroy();
-            dns.destroy();
-        }
-    }
-
-    private static void post(HttpClient http, String what, String body) throws IOException, InterruptedException {
-        var request = HttpRequest.newBuilder(URI.create("http://127.0.0.1:18055/" + what)).POST(HttpRequest.BodyPublishers.ofString(body)).build();
-        assertThat(http.send(request, HttpResponse.BodyHandlers.discarding()).statusCode()).isEqualTo(200);
     }
 }
