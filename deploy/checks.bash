@@ -63,6 +63,12 @@ test_templates() {
     step 'have the template code-interpreter-v1' template_main build code-interpreter-v1
 }
 
+# The browser that previews are looked at with. Where there is no apt-get, its test says what is missing.
+test_packages() { # ROOM
+    if [[ -x /usr/bin/chromium || -n $1 && $1 != edge ]] || ! type -P apt-get > /dev/null; then return; fi
+    step 'install the Debian package chromium, for tests' install_packages chromium
+}
+
 # All tests, or those of one room: `agent`, `client`, `cli`, or a package of the server.
 run_tests() { # [ROOM]
     local room=${1:-} status=0 log
@@ -80,6 +86,7 @@ run_tests() { # [ROOM]
     load prepare
     prepare
     test_templates
+    test_packages "$room"
     clear_reports
     log=$(mktemp)
     export CAISSON_HOME=$home CAISSON_LIB=${lib:?}
