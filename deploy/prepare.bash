@@ -215,9 +215,22 @@ install_programs() { alone programs_steps; }
 # Everything that it takes to run a sandbox.
 prepare() { alone programs_steps machine_steps; }
 
-# What only `caisson bench` needs.
+# What only `caisson bench` needs: the agent's host that does nothing else, and E2B's own client, without which that part of a measure is left out.
 prepare_bench() {
-    step "build the bare agent's host (cargo build --example measure)" build_measure
+    local client=$home/bench/e2b
+    if [[ ! $home/bin/caisson-agent-measure -nt $home/bin/caisson-agent ]]; then
+        step "build the bare agent's host (cargo build --example measure)" build_measure
+    fi
+    if [[ ! -x $client/bin/python ]] && ! try_step "install E2B's Python client" install_e2b_client "$client"; then
+        rm -rf "$client"
+    fi
+}
+
+install_e2b_client() { # DIRECTORY
+    local pinned
+    pinned=$(grep '^e2b==' "$root/compat/e2b/sdk/requirements.txt") &&
+        python3 -m venv "$1" &&
+        "$1/bin/python" -m pip install --quiet --disable-pip-version-check "$pinned"
 }
 
 setup() { # [--check] [--rebuild NAME]

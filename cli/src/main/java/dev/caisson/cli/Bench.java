@@ -88,8 +88,12 @@ record Bench(Session session, Installation installation, int rounds) {
 
     /// This very command line program, as it was started, with other words.
     static List<String> self(String... words) {
+        return java(Main.class.getName(), words);
+    }
+
+    /// Another program of ours, started as this one was.
+    static List<String> java(String main, String... words) {
         var info = ProcessHandle.current().info();
-        String main = Main.class.getName();
         var command = new ArrayList<String>();
         command.add(info.command().orElse(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
         for (String argument : java.lang.management.ManagementFactory.getRuntimeMXBean().getInputArguments()) {
