@@ -10,8 +10,10 @@ pub const MAX_MESSAGE: usize = 1 << 20;
 pub const MAX_DATA: usize = 65_536;
 /// Longest reason of a RESET, bytes.
 pub const MAX_REASON: usize = 1024;
-/// Credit that each channel of each direction starts with, bytes.
+/// Credit that messages, and raw bytes of the host, start with; the most that any channel ever has. Bytes.
 pub const WINDOW: i64 = 1_048_576;
+/// Credit that raw bytes of ours start with; the host gives more to a stream that it takes quickly. Bytes.
+pub const START: i64 = 32_768;
 /// Most streams open at a time.
 pub const MAX_STREAMS: usize = 1024;
 /// Channels of a stream: messages, and three of raw bytes.

@@ -3,7 +3,7 @@
 //! Shared by the loop, which never waits here, and the threads of calls, which do. A new connection has a new epoch; handles of an older one
 //! find their stream gone.
 
-use crate::frame::{self, CHANNELS, Frame, MAX_DATA, MAX_REASON, MAX_STREAMS, Violation, WINDOW};
+use crate::frame::{self, CHANNELS, Frame, MAX_DATA, MAX_REASON, MAX_STREAMS, START, Violation, WINDOW};
 use crate::proto::{Reply, reply};
 use prost::Message;
 use rustix::event::{EventfdFlags, eventfd};
@@ -98,7 +98,7 @@ impl Entry {
     fn new() -> Self {
         Self {
             owner: Owner::Nobody,
-            credit: [WINDOW; CHANNELS],
+            credit: [WINDOW, START, START, START],
             window: [WINDOW; CHANNELS],
             consumed: [0; CHANNELS],
             ended: [false; CHANNELS],

@@ -3,7 +3,7 @@
 
 mod host;
 
-use caisson_agent::frame::WINDOW as WINDOW_BYTES;
+use caisson_agent::frame::{START, WINDOW as WINDOW_BYTES};
 use caisson_agent::proto::failed::Code;
 use caisson_agent::proto::{Attach, Commands, Forget, Input, Resize, ResourceLimit, Signal, Start, Terminal, reply, request};
 use host::{Got, Host, eventually, shell, start, state_of};
@@ -120,6 +120,7 @@ fn ten_megabytes_survive_a_small_window() {
     host.generous = false;
     let script = "i=0; while [ $i -lt 10 ]; do head -c 1000000 /dev/zero | tr '\\0' \"$i\"; i=$((i+1)); done";
     let stream = host.open(request::Of::Start(shell(script)));
+    host.credit(stream, 1, (WINDOW_BYTES - START) as u32);
     let (mut all, mut unpaid) = (Vec::new(), 0usize);
     loop {
         match host.next(stream) {
@@ -404,6 +405,7 @@ fn the_slowest_listener_holds_the_command_back_and_the_others_lose_nothing() {
     let slow = host.open(request::Of::Attach(Attach { id, stdout_offset: 0, stderr_offset: 0 }));
     assert!(matches!(host.next(slow), Got::Reply(reply::Of::Started(_))));
     host.credit(quick, 1, 10_000_000);
+    host.credit(slow, 1, (WINDOW_BYTES - START) as u32);
     let mut taken = 0;
     // Only what the slow one's window takes comes through, and a frame or two.
     while taken < WINDOW_BYTES as usize {

@@ -59,6 +59,8 @@ public final class Link implements AutoCloseable {
     private final ByteBuffer unhurried = ByteBuffer.allocate(UNHURRIED_BYTES);
 
     private final Map<Integer, LinkStream> streams = new HashMap<>();
+    /// Bytes by which windows may still grow.
+    private int spare;
     private int lastOpenedByUs;
     private int lastOpenedByPeer;
     private @Nullable String over;
@@ -72,6 +74,7 @@ public final class Link implements AutoCloseable {
         this.channel = channel;
         this.side = side;
         this.limits = limits;
+        this.spare = limits.spareBytes();
         this.acceptor = acceptor;
         this.name = name;
         this.lastOpenedByUs = side == Side.LISTENED ? 0 : -1;
@@ -165,7 +168,19 @@ public final class Link implements AutoCloseable {
 
     void forget(LinkStream stream) {
         synchronized (streams) {
-            streams.remove(stream.id());
+            if (streams.remove(stream.id()) != null) {
+                spare += stream.spare();
+            }
+        }
+    }
+
+    /// Gives a stream that lives up to so many bytes of what there is to spare, until it is over; answers how many.
+    int spare(LinkStream stream, int wanted) {
+        synchronized (streams) {
+            int given = streams.get(stream.id()) == stream ? Math.min(wanted, spare) : 0;
+            spare -= given;
+            stream.addSpare(given);
+            return given;
         }
     }
 

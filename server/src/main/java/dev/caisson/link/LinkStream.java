@@ -14,9 +14,12 @@ import org.jspecify.annotations.Nullable;
 /// Back-pressure: what has been taken counts as consumed, and is given back to the sender as credit, when the next is asked for; a sender without
 /// credit waits. So a reader that forwards before it asks again never lets go of bytes it has not passed on.
 /// The end: a side closes when it neither sends nor wants anything more; sending on a stream that the other side has closed fails.
-/// Memory: at most the window and one frame for each channel, however hostile the other side.
+/// Memory: at most the window and one frame for each channel, however hostile the other side; the window is small until the reader has shown that it is quick.
 /// Threads: one takes, others may send.
 public final class LinkStream implements AutoCloseable {
+    /// A reader that takes a whole window within this time is held up by it.
+    private static final long QUICK_NANOS = 100_000_000L;
+
     private final Link link;
     private final int id;
     private final LinkLimits limits;
@@ -31,6 +34,12 @@ public final class LinkStream implements AutoCloseable {
     private final int[] sendCredit = new int[FrameHeader.CHANNELS];
     private final int[] receiveCredit = new int[FrameHeader.CHANNELS];
     private final int[] consumed = new int[FrameHeader.CHANNELS];
+    /// What the other side may have under way on each channel, and since when its reader has taken how much of it.
+    private final int[] window = new int[FrameHeader.CHANNELS];
+    private final long[] since = new long[FrameHeader.CHANNELS];
+    private final int[] takenSince = new int[FrameHeader.CHANNELS];
+    /// Of what the link has to spare. Guarded by the link.
+    private int spare;
     private final boolean[] ended = new boolean[FrameHeader.CHANNELS];
     private int queuedMessages;
     private boolean closedByUs;
@@ -48,8 +57,22 @@ public final class LinkStream implements AutoCloseable {
         this.link = link;
         this.id = id;
         this.limits = limits;
-        Arrays.fill(sendCredit, limits.windowBytes());
-        Arrays.fill(receiveCredit, limits.windowBytes());
+        Arrays.fill(sendCredit, limits.sendStart());
+        Arrays.fill(receiveCredit, limits.receiveStart());
+        sendCredit[0] = limits.windowBytes();
+        receiveCredit[0] = limits.windowBytes();
+        System.arraycopy(receiveCredit, 0, window, 0, window.length);
+        Arrays.fill(since, System.nanoTime());
+    }
+
+    /// Bytes of what the link has to spare that this stream holds. For the link alone, under its lock.
+    int spare() {
+        return spare;
+    }
+
+    /// Holds so many more.
+    void addSpare(int bytes) {
+        spare += bytes;
     }
 
     int id() {
@@ -205,9 +228,9 @@ public final class LinkStream implements AutoCloseable {
     /// Sends raw bytes on a channel, all of them; waits for credit.
     public void write(int channel, ByteBuffer data) throws LinkException, InterruptedException {
         while (data.hasRemaining()) {
-            var frame = data.slice(data.position(), Math.min(data.remaining(), limits.maxDataBytes()));
-            takeCredit(channel, frame.remaining());
-            data.position(data.position() + frame.remaining());
+            int count = takeCredit(channel, Math.min(data.remaining(), limits.maxDataBytes()));
+            var frame = data.slice(data.position(), count);
+            data.position(data.position() + count);
             out(new Link.Frame(FrameKind.DATA, id, channel, frame));
         }
     }
@@ -294,7 +317,8 @@ public final class LinkStream implements AutoCloseable {
         return link.over().isPresent();
     }
 
-    private void takeCredit(int channel, int bytes) throws LinkException, InterruptedException {
+    /// Waits for credit, and answers how much of it was taken: of raw bytes no more than there is, a message goes whole.
+    private int takeCredit(int channel, int bytes) throws LinkException, InterruptedException {
         lock.lockInterruptibly();
         try {
             while (failure == null && !closedByUs && !closedByPeer && sendCredit[channel] <= 0) {
@@ -306,7 +330,9 @@ public final class LinkStream implements AutoCloseable {
             if (closedByUs || closedByPeer) {
                 throw new LinkException("the stream has been closed");
             }
-            sendCredit[channel] -= bytes;
+            int taken = channel == 0 ? bytes : Math.min(bytes, sendCredit[channel]);
+            sendCredit[channel] -= taken;
+            return taken;
         } finally {
             lock.unlock();
         }
@@ -323,16 +349,30 @@ public final class LinkStream implements AutoCloseable {
             }
             consumed[channel] += takenBytes;
             takenChannel = -1;
-            if (consumed[channel] < limits.windowBytes() / 4 || failure != null || closedByPeer) {
+            if (consumed[channel] < window[channel] / 4 || failure != null || closedByPeer) {
                 return;
             }
-            credit = consumed[channel];
+            credit = consumed[channel] + widened(channel, consumed[channel]);
             consumed[channel] = 0;
             receiveCredit[channel] += credit;
         } finally {
             lock.unlock();
         }
         link.write(FrameKind.CREDIT, id, channel, ByteBuffer.allocate(4).putInt(0, credit));
+    }
+
+    /// Makes the window of a quick reader larger; answers by how much.
+    private int widened(int channel, int taken) {
+        long now = System.nanoTime();
+        takenSince[channel] += taken;
+        if (takenSince[channel] < window[channel]) {
+            return 0;
+        }
+        int more = now - since[channel] <= QUICK_NANOS ? link.spare(this, Math.min(window[channel], limits.windowBytes() - window[channel])) : 0;
+        since[channel] = now;
+        takenSince[channel] = 0;
+        window[channel] += more;
+        return more;
     }
 
     // What follows is called by the link's reading thread alone.
