@@ -13,6 +13,7 @@ import java.util.Optional;
 import javax.net.ssl.ExtendedSSLSession;
 import javax.net.ssl.SNIHostName;
 import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.HttpVersion;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
@@ -20,6 +21,9 @@ import org.eclipse.jetty.util.Callback;
 
 /// Takes whatever is meant for a name below the preview domain, and refuses what does not name a port in the one canonical way.
 public final class PreviewDoor implements Door, AutoCloseable {
+    /// Headers of one connection, which HTTP/2 has no use for (RFC 9113, 8.2.2).
+    private static final List<HttpHeader> NOT_IN_HTTP2 = List.of(HttpHeader.CONNECTION, HttpHeader.TRANSFER_ENCODING, HttpHeader.UPGRADE, HttpHeader.KEEP_ALIVE, HttpHeader.PROXY_CONNECTION);
+
     private final Optional<PreviewDomain> domain;
     private final Admission admission;
     private final Forwarder forwarder;
@@ -63,6 +67,10 @@ public final class PreviewDoor implements Door, AutoCloseable {
     }
 
     private void answer(Request request, Response response, Callback callback) {
+        if (request.getConnectionMetaData().getHttpVersion() == HttpVersion.HTTP_2 && NOT_IN_HTTP2.stream().anyMatch(request.getHeaders()::contains)) {
+            Refusal.malformed("a header that HTTP/2 does not have").answer(request, response, callback);
+            return;
+        }
         List<String> authorities = authorities(request).stream().map(each -> each.toLowerCase(Locale.ROOT)).distinct().toList();
         if (authorities.size() != 1) {
             Refusal.malformed("the request names two hosts").answer(request, response, callback);

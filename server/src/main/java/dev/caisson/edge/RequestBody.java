@@ -17,11 +17,15 @@ final class RequestBody {
     private static final int PIECE = 32 * 1024;
 
     private final Request request;
+    /// Bytes that it said it has; -1 when it did not say.
+    private final long length;
+    private long count;
     private volatile boolean over;
     private volatile boolean cut;
 
     private RequestBody(Request request) {
         this.request = request;
+        this.length = request.getLength();
     }
 
     /// Empty when the request has none.
@@ -61,11 +65,10 @@ final class RequestBody {
     /// Sends it all, chunked where its length is not known.
     void pump(GuestConnection guest, MetaData.Request head, Duration grace, Exchange exchange) {
         long begin = System.nanoTime();
-        long count = 0;
         byte[] piece = new byte[PIECE];
         try {
             if (request.removeAttribute(RequestBody.class.getName()) instanceof Content.Chunk first) {
-                count += first.remaining();
+                arrived(first.remaining(), first.isLast());
                 guest.send(head, first.getByteBuffer(), first.isLast());
                 first.release();
                 if (first.isLast()) {
@@ -77,7 +80,7 @@ final class RequestBody {
             }
             try (InputStream in = Content.Source.asInputStream(request)) {
                 for (int read = in.read(piece); read >= 0; read = in.read(piece)) {
-                    count += read;
+                    arrived(read, false);
                     exchange.moved();
                     long nanos = System.nanoTime() - begin;
                     if (nanos > grace.toNanos() && count < nanos / 1e9 * EdgeLimits.MIN_BODY_RATE) {
@@ -86,6 +89,7 @@ final class RequestBody {
                     guest.send(head, ByteBuffer.wrap(piece, 0, read), false);
                 }
             }
+            arrived(0, true);
             over = true;
             guest.send(head, ByteBuffer.allocate(0), true);
         } catch (IOException e) {
@@ -97,6 +101,15 @@ final class RequestBody {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             guest.close();
+        }
+    }
+
+    /// HTTP/2 lets a client end a body before or after the length that it gave. Inside, where only the length counts, the rest would be taken from the next
+    /// request, or be one.
+    private void arrived(int bytes, boolean last) throws IOException {
+        count += bytes;
+        if (length >= 0 && (count > length || last && count < length)) {
+            throw new IOException("not as long as it said");
         }
     }
 }

@@ -206,7 +206,9 @@ public final class FakeSandboxes implements Sandboxes, AutoCloseable {
 
     @Override
     public PortConnection dial(SandboxId id, int port) {
-        box(id);
+        if (box(id).info.state() != SandboxState.RUNNING) {
+            throw Failure.Code.WRONG_STATE.with("sandbox " + id + " is paused", "resume it");
+        }
         Integer local = ports.get(id + ":" + port);
         if (local == null) {
             throw Failure.Code.PORT_CLOSED.with("nothing listens on port " + port, "start a server");
