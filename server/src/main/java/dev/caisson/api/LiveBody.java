@@ -17,8 +17,8 @@ import org.eclipse.jetty.server.Response;
 /// An answer's body that is written piece by piece for as long as something happens, with a heartbeat when nothing does.
 ///
 /// The heart begins to beat with the first write that is not the last.
-/// Writing waits for the client, so that a slow reader costs one piece of memory and no more. When a heartbeat cannot be sent the client is gone, and the
-/// thread that made this body is interrupted out of whatever it waits for.
+/// Writing waits for the client, so that a slow reader costs one piece of memory and no more. When a heartbeat cannot be sent the client is gone, and what the
+/// writer waits for is ended. It is not interrupted: an interrupt in the middle of a write closes the link that all clients share.
 /// Threads: one writes; the heartbeat has a thread of its own. Cleanup: close stops the heartbeat.
 public final class LiveBody implements AutoCloseable {
     /// Most payload bytes of one write.
@@ -31,7 +31,6 @@ public final class LiveBody implements AutoCloseable {
     private final EndPoint connection;
     private final long idleMillis;
     private final boolean ownsConnection;
-    private final Thread owner = Thread.currentThread();
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition ended = lock.newCondition();
     private final Thread heart;
@@ -40,6 +39,7 @@ public final class LiveBody implements AutoCloseable {
     private boolean beating;
     private boolean closed;
     private boolean lost;
+    private Runnable wake = () -> {};
 
     private LiveBody(Request request, Response response, byte[] heartbeat, Duration interval) {
         this.response = response;
@@ -59,6 +59,19 @@ public final class LiveBody implements AutoCloseable {
         response.setStatus(200);
         response.getHeaders().put(HttpHeader.CONTENT_TYPE, mediaType);
         return new LiveBody(request, response, heartbeat, interval);
+    }
+
+    /// What ends the writer's wait when the client has gone away. Called at most once, and not after [#close].
+    public void whenLost(Runnable end) {
+        lock.lock();
+        try {
+            wake = end;
+            if (lost) {
+                end.run();
+            }
+        } finally {
+            lock.unlock();
+        }
     }
 
     /// Sends `head` and `data`, which may be empty, in one piece; waits until the connection has taken it.
@@ -142,7 +155,7 @@ public final class LiveBody implements AutoCloseable {
             }
         } catch (IOException _) {
             lost = true;
-            owner.interrupt();
+            wake.run();
         } catch (InterruptedException _) {
             // Nobody but the end of the process interrupts a heart.
         } finally {
@@ -156,10 +169,6 @@ public final class LiveBody implements AutoCloseable {
         try {
             closed = true;
             ended.signal();
-            if (lost) {
-                // The interrupt was ours and has done its work.
-                Thread.interrupted();
-            }
             if (ownsConnection && beating) {
                 connection.setIdleTimeout(idleMillis);
             }

@@ -255,6 +255,8 @@ public final class Link implements AutoCloseable {
     }
 
     private void writeAll(ByteBuffer... buffers) throws LinkException {
+        // An interrupt is about what its thread does, and the channel, which NIO closes under an interrupted writer, is everybody's.
+        boolean interrupted = Thread.interrupted();
         try {
             long left = 0;
             for (ByteBuffer buffer : buffers) {
@@ -264,8 +266,12 @@ public final class Link implements AutoCloseable {
                 left -= buffers.length == 1 ? channel.write(buffers[0]) : channel.write(buffers);
             }
         } catch (IOException e) {
-            end("broken: " + e.getMessage());
-            throw new LinkException("link " + name + " is broken: " + e.getMessage(), e);
+            end("broken: " + e);
+            throw new LinkException("link " + name + " is broken: " + e, e);
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 

@@ -5,8 +5,8 @@ import java.nio.ByteBuffer;
 /// A caller's end of one command: its events to take, its input to give.
 ///
 /// Back-pressure: an event not taken is not read from the guest; a command whose stream nobody reads stops at a full pipe.
-/// Threads: one thread takes events, another may write input.
-/// Cleanup: close detaches; the command goes on, and can be attached to again.
+/// Threads: one thread takes events, another may write input, any may close.
+/// Cleanup: close detaches, and fails a wait for the next event with [Failure.Code#NODE_UNREACHABLE]; the command goes on, and can be attached to again.
 public interface CommandStream extends AutoCloseable {
     /// Stands for the offset of the next byte to come.
     long FROM_NOW = -1;

@@ -53,7 +53,7 @@ public interface Files {
 
     /// A running watch. One thread takes events; close may come from another.
     interface FileWatch extends AutoCloseable {
-        /// The next change; empty when the watch has ended.
+        /// The next change; empty when the watch has ended, or was closed by another thread.
         Optional<FileEvent> next() throws InterruptedException;
 
         @Override

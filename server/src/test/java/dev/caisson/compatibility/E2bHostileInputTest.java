@@ -21,8 +21,10 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -201,6 +203,30 @@ class E2bHostileInputTest {
         assertThat(send(starting(box, "root", command("id -un"))).body()).contains(Base64.getEncoder().encodeToString("root\n".getBytes(StandardCharsets.UTF_8)));
         assertThat(send(starting(box, "", "{\"process\":{\"cmd\":\"/no/such/program\"}}")).body()).contains("\"code\":\"invalid_argument\"");
         assertThat(send(starting(box, "", "{\"process\":{\"cmd\":\"/bin/true\",\"cwd\":\"/nowhere\"}}")).body()).contains("\"code\":\"invalid_argument\"", "/nowhere", "does not exist");
+    }
+
+    /// All clients' calls share one link to the node: what ends one of them must not end it.
+    @Test
+    void commandsThatRunOutOfTimeLeaveEverybodyElseAlone() throws Exception {
+        var end = System.nanoTime() + TimeUnit.SECONDS.toNanos(6);
+        var floods = new ArrayList<FutureTask<Integer>>();
+        for (int i = 0; i < 5; i++) {
+            int millis = 150 + 10 * i;
+            floods.add(new FutureTask<>(() -> {
+                int rounds = 0;
+                for (; System.nanoTime() < end; rounds++) {
+                    assertThat(send(starting(box, "", command("yes")).header("Connect-Timeout-Ms", Integer.toString(millis))).body()).endsWith("\"code\":\"deadline_exceeded\",\"message\":\"context deadline exceeded\"}}");
+                }
+                return rounds;
+            }));
+        }
+        floods.forEach(flood -> Thread.ofVirtual().start(flood));
+        while (System.nanoTime() < end) {
+            assertThat(run(neighbour, "echo calm")).contains(Base64.getEncoder().encodeToString("calm\n".getBytes(StandardCharsets.UTF_8)), "\"exitCode\":0");
+        }
+        for (var flood : floods) {
+            assertThat(flood.get(60, TimeUnit.SECONDS)).isPositive();
+        }
     }
 
     @Test

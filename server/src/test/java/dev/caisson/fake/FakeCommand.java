@@ -303,6 +303,9 @@ public final class FakeCommand {
             lock.lockInterruptibly();
             try {
                 while (true) {
+                    if (closed) {
+                        throw Failure.Code.NODE_UNREACHABLE.with("the stream was closed", "attach again");
+                    }
                     if (crashed) {
                         throw Failure.Code.GUEST_FAILED.with("the agent went away", "make another sandbox");
                     }

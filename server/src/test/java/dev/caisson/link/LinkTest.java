@@ -50,6 +50,19 @@ class LinkTest {
     }
 
     @Test
+    void anInterruptedSenderBreaksNobodysLink() throws Exception {
+        answering((stream, opening) -> stream.send(opening));
+        Thread.currentThread().interrupt();
+        var opened = asking.open(new byte[] {1});
+        opened.close();
+        assertThat(Thread.interrupted()).as("it is still interrupted").isTrue();
+        assertThat(asking.over()).isEmpty();
+        try (var stream = asking.open(new byte[] {2})) {
+            assertThat(message(stream)).containsExactly(2);
+        }
+    }
+
+    @Test
     void carriesMegabytesExactlyThroughASmallWindow() throws Exception {
         byte[] sent = new byte[20 << 20];
         new Random(7).nextBytes(sent);

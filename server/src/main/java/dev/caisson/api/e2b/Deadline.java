@@ -5,20 +5,22 @@ import java.util.Optional;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
-/// Interrupts the thread that made it when a time is over. Close it before that thread does anything else; an interrupt of ours does not outlive it.
+/// Ends what a thread waits for when a time is over. The thread itself is not interrupted: an interrupt in the middle of a write closes the link that all share.
+///
+/// Cleanup: close; nothing is ended after it.
 final class Deadline implements AutoCloseable {
-    private final Thread owner = Thread.currentThread();
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition ended = lock.newCondition();
     private boolean over;
     private boolean closed;
 
     /// @param after empty means never
-    Deadline(Optional<Duration> after) {
-        after.ifPresent(time -> Thread.ofVirtual().name("deadline").start(() -> keep(time)));
+    /// @param end called at most once
+    Deadline(Optional<Duration> after, Runnable end) {
+        after.ifPresent(time -> Thread.ofVirtual().name("deadline").start(() -> keep(time, end)));
     }
 
-    private void keep(Duration time) {
+    private void keep(Duration time, Runnable end) {
         lock.lock();
         try {
             long left = time.toNanos();
@@ -27,7 +29,7 @@ final class Deadline implements AutoCloseable {
             }
             if (!closed) {
                 over = true;
-                owner.interrupt();
+                end.run();
             }
         } catch (InterruptedException _) {
             // Nobody but the end of the process interrupts this thread.
@@ -51,9 +53,6 @@ final class Deadline implements AutoCloseable {
         try {
             closed = true;
             ended.signal();
-            if (over) {
-                Thread.interrupted();
-            }
         } finally {
             lock.unlock();
         }

@@ -125,17 +125,14 @@ final class FilesystemService {
         Place place = place(session);
         String path = place.path(in, "path");
         boolean entries = in.truth("includeEntry", false);
-        try (var deadline = new Deadline(session.timeout()); var watch = opened(place, path, in)) {
+        try (var watch = opened(place, path, in); var deadline = new Deadline(session.timeout(), watch::close)) {
+            out.whenLost(watch::close);
             out.send("{\"start\":{}}");
-            try {
-                for (var event = watch.next(); event.isPresent(); event = watch.next()) {
-                    out.send(filesystemEvent(place, path, event.get(), entries));
-                }
-            } catch (InterruptedException | SandboxException e) {
-                if (deadline.isOver()) {
-                    throw new RpcException(RpcCode.DEADLINE_EXCEEDED, "context deadline exceeded");
-                }
-                throw e;
+            for (var event = watch.next(); event.isPresent(); event = watch.next()) {
+                out.send(filesystemEvent(place, path, event.get(), entries));
+            }
+            if (deadline.isOver()) {
+                throw new RpcException(RpcCode.DEADLINE_EXCEEDED, "context deadline exceeded");
             }
         }
         throw new RpcException(RpcCode.UNAVAILABLE, "the watch has ended");

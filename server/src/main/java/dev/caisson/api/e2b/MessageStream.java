@@ -14,6 +14,7 @@ final class MessageStream implements AutoCloseable {
     private final Session session;
     private final byte[] keepalive;
     private @Nullable LiveBody body;
+    private Runnable wake = () -> {};
 
     /// @param keepalive the message that says nothing, as JSON
     MessageStream(Session session, String keepalive) {
@@ -25,9 +26,15 @@ final class MessageStream implements AutoCloseable {
         LiveBody open = body;
         if (open == null) {
             open = LiveBody.start(session.http().request(), session.http().response(), MEDIA_TYPE, keepalive, session.silence());
+            open.whenLost(wake);
             body = open;
         }
         return open;
+    }
+
+    /// What ends the wait for the next message when the client has gone away. Before the first message.
+    void whenLost(Runnable end) {
+        wake = end;
     }
 
     /// True when the client is known to have gone away.

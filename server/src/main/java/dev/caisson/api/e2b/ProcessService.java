@@ -84,7 +84,7 @@ final class ProcessService {
 
     private void start(Session session, ProtoObject in, MessageStream out) throws IOException, InterruptedException {
         CommandSpec spec = spec(session, in);
-        try (var deadline = new Deadline(session.timeout()); CommandStream stream = started(session, spec)) {
+        try (CommandStream stream = started(session, spec); var deadline = new Deadline(session.timeout(), stream::close)) {
             tell(stream, out, deadline, spec.terminal().isPresent());
         }
     }
@@ -126,12 +126,13 @@ final class ProcessService {
 
     private void connect(Session session, ProtoObject in, MessageStream out) throws IOException, InterruptedException {
         CommandInfo command = commands.find(session.id(), in);
-        try (var deadline = new Deadline(session.timeout()); CommandStream stream = guest.listen(session.id(), command)) {
+        try (CommandStream stream = guest.listen(session.id(), command); var deadline = new Deadline(session.timeout(), stream::close)) {
             tell(stream, out, deadline, command.terminal());
         }
     }
 
     private static void tell(CommandStream stream, MessageStream out, Deadline deadline, boolean terminal) throws IOException, InterruptedException {
+        out.whenLost(stream::close);
         try {
             while (true) {
                 switch (stream.next()) {
@@ -143,7 +144,7 @@ final class ProcessService {
                     }
                 }
             }
-        } catch (InterruptedException | SandboxException e) {
+        } catch (SandboxException e) {
             if (deadline.isOver()) {
                 throw deadlineExceeded();
             }

@@ -119,12 +119,10 @@ final class Rpc {
                 method.action().call(session, only(session.http().body()), out);
                 out.end();
             } catch (RpcException | SandboxException e) {
-                out.fail(told(e));
-            } catch (InterruptedException e) {
                 if (out.lost()) {
                     throw new IOException("the client went away", e);
                 }
-                throw e;
+                out.fail(told(e));
             }
         }
         session.http().callback().succeeded();

@@ -42,6 +42,7 @@ final class CommandStreaming {
             try (var _ = place.attach(sandbox, id, stream)) {
                 call.header(COMMAND_HEADER, id.value());
                 try (var body = LiveBody.start(call.request(), call.response(), form.mediaType(), form.heartbeat(), heartbeat)) {
+                    body.whenLost(stream::close);
                     tell(form, body, first, stream, sandbox, offsets);
                 }
             }
@@ -81,7 +82,7 @@ final class CommandStreaming {
     private static CommandEvent next(LiveBody body, CommandStream stream) throws IOException, InterruptedException {
         try {
             return stream.next();
-        } catch (InterruptedException | SandboxException e) {
+        } catch (SandboxException e) {
             if (body.lost()) {
                 throw new IOException("the client went away", e);
             }

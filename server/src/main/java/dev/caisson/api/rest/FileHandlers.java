@@ -123,6 +123,7 @@ final class FileHandlers {
         boolean recursive = call.query().truth("recursive", false);
         try (var watch = tenants.of(call.caller()).files(id).watch(call.file(), call.user(), recursive);
                 var body = LiveBody.start(call.request(), call.response(), form.mediaType(), form.heartbeat(), heartbeat)) {
+            body.whenLost(watch::close);
             body.write(form.heartbeat());
             try {
                 for (var event = watch.next(); event.isPresent(); event = watch.next()) {
@@ -130,11 +131,9 @@ final class FileHandlers {
                 }
             } catch (SandboxException e) {
                 body.finish(form.event(Problem.of(e.failure(), id.value()).event()));
-            } catch (InterruptedException e) {
-                if (body.lost()) {
-                    throw new IOException("the client went away", e);
-                }
-                throw e;
+            }
+            if (body.lost()) {
+                throw new IOException("the client went away");
             }
         }
         call.callback().succeeded();
