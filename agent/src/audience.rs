@@ -38,6 +38,8 @@ struct Feeder {
     last: bool,
     /// Its END has come.
     ended: bool,
+    /// Some bytes have come.
+    gave: bool,
     /// Bytes that the command's pipe has not taken.
     waiting: usize,
 }
@@ -67,7 +69,7 @@ impl Audience {
 
     /// One more that only gives input; `last` when the input ends after it.
     pub fn feed(&mut self, stream: Stream, last: bool) {
-        self.feeders.push(Feeder { stream, last, ended: false, waiting: 0 });
+        self.feeders.push(Feeder { stream, last, ended: false, gave: false, waiting: 0 });
     }
 
     /// Nobody takes the output.
@@ -145,11 +147,15 @@ impl Audience {
         }
     }
 
-    /// Those who only give input have nobody to give it to any more.
+    /// Those who only give input have nobody to give it to any more. Whose bytes have all been taken need not hear of it: what they say next is that it was all.
     pub fn refuse_feeders(&mut self, failure: &Failure) {
-        for feeder in self.feeders.drain(..) {
-            refuse(&feeder.stream, failure.clone());
-        }
+        self.feeders.retain(|feeder| {
+            let done = feeder.gave && feeder.waiting == 0;
+            if !done {
+                refuse(&feeder.stream, failure.clone());
+            }
+            done
+        });
     }
 
     /// One stream gave too much, or at a wrong time.
@@ -168,6 +174,7 @@ impl Audience {
         }
         if let Some(feeder) = self.feeder(stream) {
             feeder.waiting += count;
+            feeder.gave = true;
         }
         match self.owed.back_mut() {
             Some((last, sum)) if *last == stream => *sum += count,

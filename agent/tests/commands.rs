@@ -516,6 +516,21 @@ fn input_by_a_call_is_answered_when_the_command_has_it() {
 }
 
 #[test]
+fn input_that_ends_its_command_is_answered_like_any() {
+    let mut host = Host::start();
+    let first = Start { stdin: true, ..shell("read a") };
+    let id = first.id;
+    let stream = host.open(request::Of::Start(first));
+    assert!(matches!(host.next(stream), Got::Reply(reply::Of::Started(_))));
+    let call = host.open(request::Of::Input(Input { id, end: false }));
+    host.data(call, b"line\n");
+    // The command has read it and is gone before the host could say that this was all.
+    assert_eq!(host.outcome(stream).exited.status, 0);
+    host.end(call);
+    assert_eq!(host.reply(call), reply::Of::Done(caisson_agent::proto::Done { changed: true }));
+}
+
+#[test]
 fn ended_commands_are_forgotten_when_told_to() {
     let mut host = Host::start();
     let start = shell("sleep 0.1; exit 1");
