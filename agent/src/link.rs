@@ -23,6 +23,8 @@ const SHORT: usize = 256;
 const LITTLE: usize = 4096;
 /// Consumed bytes after which the host is given credit.
 const CREDIT_STEP: u32 = WINDOW as u32 / 4;
+/// Frames of a stream whose memory is kept for the next.
+const MAX_SPARE: usize = WINDOW as usize / MAX_DATA;
 
 /// Who answers on a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +92,8 @@ struct Entry {
     closed_by_us: bool,
     /// Data on channel 1 for a thread; bounded by the window.
     inbox: VecDeque<Vec<u8>>,
+    /// Memory of what was taken of it, for what comes next; as much as a window of whole frames.
+    spare: Vec<Vec<u8>>,
     /// Written to when the host ends the stream, for a thread that waits elsewhere.
     wake: Option<Arc<OwnedFd>>,
 }
@@ -105,6 +109,7 @@ impl Entry {
             closed_by_host: false,
             closed_by_us: false,
             inbox: VecDeque::new(),
+            spare: Vec::new(),
             wake: None,
         }
     }
@@ -314,7 +319,12 @@ impl State {
                 }
                 entry.window[at] -= bytes.len() as i64;
                 match owner {
-                    Owner::Call if channel == 1 && !entry.closed_by_us => entry.inbox.push_back(bytes.to_vec()),
+                    Owner::Call if channel == 1 && !entry.closed_by_us => {
+                        let mut own = entry.spare.pop().unwrap_or_default();
+                        own.clear();
+                        own.extend_from_slice(bytes);
+                        entry.inbox.push_back(own);
+                    }
                     Owner::Command(_) | Owner::Dial if channel == 1 && !entry.closed_by_us => {
                         return Ok(Event::Bytes(stream, owner, channel, bytes));
                     }
@@ -541,20 +551,25 @@ impl Stream {
         }
     }
 
-    /// The next bytes of channel 1; nothing at its END. A CLOSE without END counts as giving up.
-    pub fn take(&self) -> Result<Option<Vec<u8>>, Gone> {
+    /// What has come on channel 1, in place of what `pieces` holds; waits for it. False at its END. A CLOSE without END counts as giving up.
+    ///
+    /// The memory of what was taken before is used again: fresh memory costs a fault a page, which gVisor makes dear.
+    pub fn take(&self, pieces: &mut Vec<Vec<u8>>) -> Result<bool, Gone> {
         let mut state = self.link.lock();
         loop {
             if state.epoch != self.epoch {
                 return Err(Gone);
             }
             let Some(entry) = state.streams.get_mut(&self.id) else { return Err(Gone) };
-            if let Some(bytes) = entry.inbox.pop_front() {
-                state.consumed(self.id, 1, bytes.len());
-                return Ok(Some(bytes));
+            entry.spare.append(pieces);
+            entry.spare.truncate(MAX_SPARE);
+            if !entry.inbox.is_empty() {
+                pieces.extend(entry.inbox.drain(..));
+                state.consumed(self.id, 1, pieces.iter().map(Vec::len).sum());
+                return Ok(true);
             }
             if entry.ended[1] {
-                return Ok(None);
+                return Ok(false);
             }
             if entry.closed_by_host {
                 return Err(Gone);

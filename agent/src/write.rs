@@ -11,6 +11,7 @@ use rustix::fs::{Access, FileType, Mode, OFlags, Stat};
 use rustix::io::{self, Errno};
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::IoSlice;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -49,12 +50,9 @@ pub fn write(caller: &Caller<'_>, asked: &proto::Write) -> Result<(), Stop> {
     let wrong = |error: Errno| failed("write", &target, error);
     let before = existing(&target)?;
     let (file, mut draft) = create(caller, &target, before.is_some())?;
-    while let Some(bytes) = caller.stream.take()? {
-        let mut rest = bytes.as_slice();
-        while !rest.is_empty() {
-            let count = io::retry_on_intr(|| io::write(&file, rest)).map_err(wrong)?;
-            rest = &rest[count..];
-        }
+    let mut pieces = Vec::new();
+    while caller.stream.take(&mut pieces)? {
+        append(&file, &pieces).map_err(wrong)?;
     }
     let mode = match (&before, asked.mode) {
         (Some(stat), _) => stat.st_mode & 0o7777,
@@ -81,6 +79,17 @@ pub fn write(caller: &Caller<'_>, asked: &proto::Write) -> Result<(), Stop> {
         }
     }
     Ok(caller.stream.say(reply::Of::File(caller.info(&target)?))?)
+}
+
+/// Writes pieces together: a call of the kernel costs more in gVisor than most pieces.
+fn append(file: &OwnedFd, pieces: &[Vec<u8>]) -> Result<(), Errno> {
+    let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
+    let mut rest = slices.as_mut_slice();
+    while !rest.is_empty() {
+        let count = io::retry_on_intr(|| io::writev(file, rest))?;
+        IoSlice::advance_slices(&mut rest, count);
+    }
+    Ok(())
 }
 
 /// Where a chain of links leads, so that the link stays one.
