@@ -57,7 +57,7 @@ public final class HttpListener implements AutoCloseable {
         h2c.setMaxConcurrentStreams(MAX_STREAMS);
         // A WebSocket comes as an HTTP/1.1 upgrade: clients use the other way only where it is offered.
         h2c.setConnectProtocolEnabled(false);
-        connector = new ServerConnector(server, null, null, null, 1, 1, new PromptHttp(http), h2c);
+        connector = new ServerConnector(server, null, null, null, 1, 1, new PromptHttp(http, settings.head()), h2c);
         add(connector, settings.listen());
     }
 
@@ -73,7 +73,7 @@ public final class HttpListener implements AutoCloseable {
         h2.setConnectProtocolEnabled(false);
         var alpn = new ALPNServerConnectionFactory();
         alpn.setDefaultProtocol(HttpVersion.HTTP_1_1.asString());
-        var added = new ServerConnector(server, null, null, null, 1, 1, new SslConnectionFactory(tls, alpn.getProtocol()), alpn, h2, new PromptHttp(http));
+        var added = new ServerConnector(server, null, null, null, 1, 1, new SslConnectionFactory(tls, alpn.getProtocol()), alpn, h2, new PromptHttp(http, settings.head()));
         add(added, listen);
         secure = added;
     }

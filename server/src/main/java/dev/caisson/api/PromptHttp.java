@@ -12,10 +12,11 @@ import org.eclipse.jetty.server.internal.HttpConnection;
 
 /// HTTP/1.1 in which the head of a request has to arrive within a time: the library's own timeout begins anew with every byte.
 final class PromptHttp extends HttpConnectionFactory {
-    static final Duration HEAD_WITHIN = Duration.ofSeconds(20);
+    private final Duration within;
 
-    PromptHttp(HttpConfiguration configuration) {
+    PromptHttp(HttpConfiguration configuration, Duration within) {
         super(configuration);
+        this.within = within;
     }
 
     @Override
@@ -26,8 +27,8 @@ final class PromptHttp extends HttpConnectionFactory {
             @Override
             public void onFillable() {
                 super.onFillable();
-                boolean within = !getParser().isState(HttpParser.State.START) && (getParser().isStart() || getParser().inHeaderState());
-                if (within && !timed) {
+                boolean begun = !getParser().isState(HttpParser.State.START) && (getParser().isStart() || getParser().inHeaderState());
+                if (begun && !timed) {
                     timed = true;
                     long requests = getMessagesIn();
                     connector.getScheduler().schedule(() -> {
@@ -35,7 +36,7 @@ final class PromptHttp extends HttpConnectionFactory {
                         if (getMessagesIn() == requests && (getParser().isStart() || getParser().inHeaderState())) {
                             getEndPoint().close();
                         }
-                    }, HEAD_WITHIN.toMillis(), TimeUnit.MILLISECONDS);
+                    }, within.toMillis(), TimeUnit.MILLISECONDS);
                 }
             }
         };

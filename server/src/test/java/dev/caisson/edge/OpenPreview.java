@@ -33,12 +33,13 @@ import org.junit.jupiter.api.AfterEach;
 abstract class OpenPreview {
     static final Instant NOW = Instant.parse("2026-03-04T05:06:07Z");
     private static final Logger JETTY = Logger.getLogger("org.eclipse.jetty");
+    static final Duration HEAD_WITHIN = Duration.ofSeconds(3);
     private static final EdgeLimits QUICK = new EdgeLimits(Duration.ofSeconds(2), Duration.ofSeconds(2), Duration.ofSeconds(1), 3);
 
     final FakeSandboxes sandboxes;
     final SandboxTokens tokens;
     final PortLinks links;
-    final HttpListener listener = new HttpListener(ListenSettings.at(new InetSocketAddress("127.0.0.1", 0)));
+    final HttpListener listener = new HttpListener(new ListenSettings(new InetSocketAddress("127.0.0.1", 0), Duration.ofSeconds(75), HEAD_WITHIN, 4_096));
     final SandboxId id;
 
     OpenPreview(Path directory) {

@@ -11,6 +11,7 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.net.Socket;
 import java.net.SocketException;
+import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -158,6 +159,31 @@ class PreviewProbesTest extends OpenPreview {
             assertThat(send(get("/", token(), "X: y\r\n".repeat(10_000) + "X: y")).status()).isEqualTo(431);
             assertThat(send(get("/" + "y".repeat(40_000), token())).status()).isIn(414, 431);
             assertThat(guest.heads).isEmpty();
+        }
+    }
+
+    /// A byte now and then keeps a connection from being idle, and its head from being whole.
+    @Test
+    void cutsAHeadThatComesTooSlowly() throws Exception {
+        try (var socket = new Socket("127.0.0.1", listener.port())) {
+            socket.getOutputStream().write(("GET / HTTP/1.1\r\nHost: " + host(3000) + "\r\nX: ").getBytes(StandardCharsets.US_ASCII));
+            // A read that ends says that the other side has closed.
+            socket.setSoTimeout(200);
+            long begin = System.nanoTime();
+            boolean open = true;
+            while (open && System.nanoTime() - begin < 10 * HEAD_WITHIN.toNanos()) {
+                try {
+                    socket.getOutputStream().write('y');
+                    open = socket.getInputStream().read() >= 0;
+                } catch (SocketTimeoutException _) {
+                    // Still open.
+                } catch (SocketException _) {
+                    open = false;
+                }
+            }
+            assertThat(open).isFalse();
+            assertThat(System.nanoTime() - begin).isGreaterThan(HEAD_WITHIN.toNanos() / 2);
+            assertThat(sandboxes.dials()).isZero();
         }
     }
 

@@ -178,6 +178,11 @@ class PreviewSandboxTest {
             assertThat(echoed.get(10, TimeUnit.SECONDS)).isEqualTo("through the wall");
             socket.abort();
             assertThat(get(url, HttpResponse.BodyHandlers.ofString()).body()).isEqualTo("plain");
+            // The connection into it that was kept goes with it.
+            sandbox.delete();
+            var gone = get(url, HttpResponse.BodyHandlers.ofString());
+            assertThat(gone.statusCode()).isEqualTo(502);
+            assertThat(gone.body()).contains("was not found");
         }
     }
 }

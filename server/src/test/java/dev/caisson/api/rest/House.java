@@ -61,7 +61,7 @@ final class House implements AutoCloseable {
         sandboxes = new FakeSandboxes(directory.resolve("boxes"));
         keys = KeyStore.open(directory.resolve("front.db"), InstantSource.fixed(NOW), new SecureRandom(), Optional.empty());
         key = keys.create("test").text().secret();
-        server = new HttpListener(new ListenSettings(new InetSocketAddress("127.0.0.1", 0), idle, 512));
+        server = new HttpListener(new ListenSettings(new InetSocketAddress("127.0.0.1", 0), idle, Duration.ofSeconds(20), 512));
         var tokens = SandboxTokens.open(directory.resolve("token.secret"), new SecureRandom());
         preview = new PreviewLinks(Optional.of(new PreviewDomain("preview.test", 8443, true)), tokens, new PortLinks(tokens, InstantSource.fixed(NOW)));
         server.open(new Doors(List.of(), RestDoor.handler(sandboxes, keys, new Quota(sandboxes, quota), preview, heartbeat)), RestDoor.errors());
