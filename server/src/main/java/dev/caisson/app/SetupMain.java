@@ -5,7 +5,6 @@ import dev.caisson.image.Images;
 import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.SandboxException;
 import dev.caisson.sandbox.TemplateName;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Iterator;
@@ -25,10 +24,7 @@ public final class SetupMain {
     private static int run(List<String> arguments) {
         try {
             var wish = Wish.parse(arguments);
-            if (wish.check && !Files.isDirectory(wish.home.image())) {
-                return 1;
-            }
-            return wish.check ? check(Images.open(wish.home)) : build(Images.open(wish.home), wish.rebuild);
+            return wish.check ? check(wish.home) : build(Images.open(wish.home), wish.rebuild);
         } catch (SandboxException e) {
             System.err.println("error: " + e.failure().message() + " (" + e.failure().remedy() + ")");
             return 125;
@@ -37,8 +33,8 @@ public final class SetupMain {
         }
     }
 
-    private static int check(Images images) {
-        var digest = images.built(TemplateName.BASE);
+    private static int check(Home home) {
+        var digest = Images.built(home, TemplateName.BASE);
         System.out.println(TemplateName.BASE + " " + digest.orElse("missing"));
         return digest.isEmpty() ? 1 : 0;
     }

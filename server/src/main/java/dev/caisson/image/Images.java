@@ -3,9 +3,11 @@ package dev.caisson.image;
 import dev.caisson.host.Home;
 import dev.caisson.sandbox.ByteSize;
 import dev.caisson.sandbox.Failure;
+import dev.caisson.sandbox.SandboxException;
 import dev.caisson.sandbox.TemplateInfo;
 import dev.caisson.sandbox.TemplateName;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -46,12 +48,34 @@ public final class Images {
     /// Errors: [Failure.Code#HOST_UNFIT] when the store's directory cannot be made or read.
     public static Images open(Home home) {
         try {
-            var images = new Images(home, BUILT_IN.stream().map(Recipe::builtIn).toList());
+            var images = look(home);
             images.sweep();
             return images;
         } catch (IOException e) {
-            throw Failure.Code.HOST_UNFIT.with("the image store " + home.image() + " cannot be opened: " + e.getMessage(), "run as root, with CAISSON_HOME on a writable disk", e);
+            throw unopened(home, e);
         }
+    }
+
+    /// The digest of a template's image below a home, when it is built there; nothing is made or removed.
+    ///
+    /// Errors: [Failure.Code#TEMPLATE_NOT_FOUND]; [Failure.Code#HOST_UNFIT] when the store cannot be read.
+    public static Optional<String> built(Home home, TemplateName name) {
+        if (!Files.isDirectory(home.image().resolve("index")) || !Files.isDirectory(home.image().resolve("blobs/sha256"))) {
+            return Optional.empty();
+        }
+        try {
+            return look(home).built(name);
+        } catch (IOException e) {
+            throw unopened(home, e);
+        }
+    }
+
+    private static Images look(Home home) throws IOException {
+        return new Images(home, BUILT_IN.stream().map(Recipe::builtIn).toList());
+    }
+
+    private static SandboxException unopened(Home home, IOException e) {
+        return Failure.Code.HOST_UNFIT.with("the image store " + home.image() + " cannot be opened: " + e.getMessage(), "run as root, with CAISSON_HOME on a writable disk", e);
     }
 
     /// All that can be named, and what is known of each.
