@@ -36,7 +36,7 @@ class UnfitHostTest {
 
     private static void works(Launcher caisson) throws Exception {
         var ran = caisson.run(RUN);
-        assertThat(ran.err()).isEmpty();
+        assertThat(ran.err()).as("the node's log: " + Files.readString(caisson.home().log().resolve("node.log"))).isEmpty();
         assertThat(ran.text()).isEqualTo("ok\n");
     }
 

@@ -61,7 +61,7 @@ class HostileExamplesTest {
             new Example("metadata_thief.py", "", 0, "stolen: 0; what stopped it: there is no route to any of them", "receipt sb"),
             new Example("port_scanner.py", "", 0, "open: none; what stopped it: there is no route out of here", "receipt sb"),
             new Example("runaway_printer.py", "--output-limit 1MiB", 143, "I will not stop printing.", "stopped: it wrote more than its output limit"),
-            new Example("sigterm_ignorer.py", "--timeout 1s", 124, "still here after", "stopped: its time of 1 s was over"),
+            new Example("sigterm_ignorer.py", "--timeout 2s", 124, "still here after", "stopped: its time of 2 s was over"),
             new Example("daemonizer.py", "", 0, "20 daemons are running on their own", "receipt sb"));
 
     static Stream<Arguments> everyExampleInBothTiers() {
