@@ -36,11 +36,15 @@ final class LocalTerminal implements AutoCloseable {
     Size size() {
         String[] said = stty("size").split(" ");
         try {
-            // A terminal that does not know its size says 0 0.
-            return new Size(Math.clamp(Integer.parseInt(said[1]), 1, 4096), Math.clamp(Integer.parseInt(said[0]), 1, 4096));
+            return new Size(known(Integer.parseInt(said[1]), 80), known(Integer.parseInt(said[0]), 24));
         } catch (NumberFormatException | ArrayIndexOutOfBoundsException e) {
             throw new CliException("stty says no size: " + String.join(" ", said), "leave --tty away", e);
         }
+    }
+
+    /// A terminal that does not know its size says 0.
+    private static int known(int said, int usual) {
+        return said == 0 ? usual : Math.clamp(said, 1, 4096);
     }
 
     private static String stty(String... words) {
