@@ -109,7 +109,7 @@ public final class GvisorDriver implements Driver {
 
     /// By gVisor's own means, which stop every task of the guest at a safe point. The cgroup freezer does not: it also stops the threads by which gVisor's
     /// kernel runs the guest, and when they are thawed that kernel takes those it was just waiting for to be dead, and kills the guest's process
-    /// (docs/decisions/0008-pausing-gvisor.md).
+    /// (docs/decisions/0009-pausing-gvisor.md).
     @Override
     public void pause(Boot boot) throws IOException, InterruptedException {
         lifecycle(boot, "pause", "in state paused");
