@@ -21,7 +21,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicBoolean;
 
 /// Serves a [Sandboxes] to the other side of a link: one stream a call, one virtual thread a stream.
 ///
@@ -207,17 +206,14 @@ public final class SandboxesServer {
             }
             data.put(bytes);
         }
-        Thread giving = Thread.currentThread();
-        var given = new AtomicBoolean();
-        stream.onFailure(() -> {
-            if (given.compareAndSet(false, true)) {
-                giving.interrupt();
-            }
-        });
-        sandboxes.input(id, command, data.flip(), end);
-        if (given.compareAndSet(false, true)) {
-            empty(stream);
+        var wait = new OneWait();
+        stream.onFailure(wait::breakOff);
+        try {
+            sandboxes.input(id, command, data.flip(), end);
+        } finally {
+            wait.end();
         }
+        empty(stream);
     }
 
     /// A port's bytes, each way on a thread of its own. Whoever lets go cuts the connection.
