@@ -235,7 +235,7 @@ class E2bHostileInputTest {
         try (InputStream body = stream.body()) {
             assertThat(new String(body.readNBytes(5 + 30), StandardCharsets.UTF_8)).contains("start");
             kill(box);
-            assertThat(new String(body.readAllBytes(), StandardCharsets.UTF_8)).contains("\"code\":\"unavailable\"", "The sandbox was not found");
+            assertThat(new String(body.readAllBytes(), StandardCharsets.UTF_8)).contains("\"code\":\"unavailable\"", "ended before the stream completed");
         }
         for (var late : List.of(request(box, "/health"), request(box, "/files?path=/etc/passwd"), starting(box, "", command("true")), request(box, "/envs"))) {
             var answer = send(late);

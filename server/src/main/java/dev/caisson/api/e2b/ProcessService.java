@@ -172,7 +172,8 @@ final class ProcessService {
     private static void tell(CommandResult result, MessageStream out) throws IOException {
         switch (result.outcome()) {
             case TIMED_OUT -> throw deadlineExceeded();
-            case SANDBOX_GONE -> throw new RpcException(RpcCode.UNAVAILABLE, "The sandbox was not found");
+            // Of a stream that breaks off without a word of why, clients ask /health, and tell that the sandbox was ended.
+            case SANDBOX_GONE -> throw new RpcException(RpcCode.UNAVAILABLE, "the connection to the sandbox ended before the stream completed");
             case EXITED -> tell(result.status(), true, "exit status " + result.status(), out);
             case SIGNALED, KILLED -> tell(-1, false, "signal: " + signalName(result.status() - 128), out);
             case OUT_OF_MEMORY -> tell(-1, false, "signal: killed (out of memory)", out);
