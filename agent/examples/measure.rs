@@ -1,4 +1,4 @@
-//! Measures an agent by playing its host: `cargo run --release --example measure -- SOCKET [round-trip]`, then start an agent (in a sandbox or not) that dials
+//! Measures an agent by playing its host: `cargo run --release --example measure -- SOCKET [round-trip [PAUSE_MS]]`, then start an agent (in a sandbox or not) that dials
 //! SOCKET. Prints one line for each figure. What the platform adds is measured against these.
 #![allow(clippy::unwrap_used)]
 
@@ -17,7 +17,8 @@ fn main() {
     let socket = std::env::args().nth(1).expect("usage: measure SOCKET");
     let mut host = Host::listen(std::path::Path::new(&socket), Duration::from_secs(60));
     if std::env::args().nth(2).as_deref() == Some("round-trip") {
-        return bare_round_trip(&mut host);
+        let pause = std::env::args().nth(3).map_or(0, |millis| millis.parse().expect("a number of milliseconds"));
+        return bare_round_trip(&mut host, Duration::from_millis(pause));
     }
     round_trips(&mut host, "start of /bin/true, to its end", || start(&["/bin/true"]));
     round_trips(&mut host, "the same as uid 1000", || Start { user: "1000".to_owned(), ..start(&["/bin/true"]) });
@@ -49,10 +50,13 @@ fn main() {
     drop(host.ask(request::Of::Remove(caisson_agent::proto::Remove { path, ..Default::default() })));
 }
 
-/// For `caisson bench`: milliseconds p50 of starting `true` as the templates' user, and hearing of its end.
-fn bare_round_trip(host: &mut Host) {
-    let mut times: Vec<Duration> =
-        (0..ROUNDS).map(|_| timed(|| assert_eq!(host.run(Start { user: "user".to_owned(), ..start(&["true"]) }).exited.status, 0))).collect();
+/// For `caisson bench`: milliseconds p50 of starting `true` as the templates' user, and hearing of its end, each after a pause.
+fn bare_round_trip(host: &mut Host, pause: Duration) {
+    let mut round_trip = || {
+        std::thread::sleep(pause);
+        timed(|| assert_eq!(host.run(Start { user: "user".to_owned(), ..start(&["true"]) }).exited.status, 0))
+    };
+    let mut times: Vec<Duration> = (0..ROUNDS).map(|_| round_trip()).collect();
     times.sort();
     println!("{:.3}", times[times.len() / 2].as_secs_f64() * 1000.0);
 }

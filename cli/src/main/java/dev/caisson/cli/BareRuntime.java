@@ -54,7 +54,7 @@ final class BareRuntime {
     }
 
     /// Milliseconds p50 of starting `true` and hearing of its end, asked of our agent in gVisor by a host that does nothing else; empty when `caisson-agent-measure` is not installed.
-    Optional<Double> commandRoundTrip() throws Exception {
+    Optional<Double> commandRoundTrip(int pauseMillis) throws Exception {
         var runsc = program(Tier.GVISOR);
         var measure = bench.installation().home().resolve("bin/caisson-agent-measure");
         if (runsc.isEmpty() || !Files.isExecutable(measure)) {
@@ -68,7 +68,7 @@ final class BareRuntime {
                 var door = Files.createDirectory(scratch.resolve("door"));
                 Files.copy(bench.installation().home().resolve("bin/caisson-agent"), door.resolve("agent"), StandardCopyOption.COPY_ATTRIBUTES);
                 var errors = scratch.resolve("errors").toFile();
-                host = new ProcessBuilder(measure.toString(), door.resolve("agent.sock").toString(), "round-trip").redirectError(errors).start();
+                host = new ProcessBuilder(measure.toString(), door.resolve("agent.sock").toString(), "round-trip", Integer.toString(pauseMillis)).redirectError(errors).start();
                 var socket = door.resolve("agent.sock");
                 for (int i = 0; i < 500 && !Files.exists(socket); i++) {
                     Thread.sleep(10);

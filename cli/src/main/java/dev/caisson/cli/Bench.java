@@ -37,11 +37,17 @@ record Bench(Session session, Installation installation, int rounds) {
 
     /// Times of so many rounds after three to warm up, in milliseconds, sorted.
     static double[] times(int rounds, Doing doing) throws Exception {
+        return times(rounds, () -> {}, doing);
+    }
+
+    /// The same, with something before each that is not timed.
+    static double[] times(int rounds, Doing before, Doing doing) throws Exception {
         for (int i = 0; i < Math.min(3, rounds); i++) {
             doing.go();
         }
         double[] times = new double[rounds];
         for (int i = 0; i < rounds; i++) {
+            before.go();
             long start = System.nanoTime();
             doing.go();
             times[i] = (System.nanoTime() - start) / 1e6;
