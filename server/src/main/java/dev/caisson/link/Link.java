@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
 /// Many streams over one byte stream; docs/link.md has the wire.
 ///
 /// Every frame of the other side is treated as hostile: bounded, typed, and whoever breaks a rule is cut off.
-/// Threads: safe for many; one virtual thread reads, whoever sends writes.
+/// Threads: safe for many; one platform thread reads, so that bytes that arrive wake one thread instead of three; whoever sends writes.
 /// Cleanup: close ends every stream and the socket; safe to call twice.
 public final class Link implements AutoCloseable {
     static final byte[] NO_BYTES = new byte[0];
@@ -86,7 +86,7 @@ public final class Link implements AutoCloseable {
     public static Link start(SocketChannel channel, Side side, LinkLimits limits, @Nullable Acceptor acceptor, String name) throws LinkException {
         var link = new Link(channel, side, limits, acceptor, name);
         link.writeAll(ByteBuffer.wrap(PREFACE));
-        (limits.busy() ? Thread.ofPlatform().daemon() : Thread.ofVirtual()).name("link-" + name).start(link::readAll);
+        Thread.ofPlatform().daemon().name("link-" + name).start(link::readAll);
         return link;
     }
 

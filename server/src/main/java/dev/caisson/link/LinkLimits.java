@@ -10,11 +10,10 @@ package dev.caisson.link;
 /// @param spareBytes that all streams together are given beyond their start
 /// @param maxStreams streams open at a time
 /// @param maxQueuedMessages messages of one stream that wait to be taken
-/// @param busy it carries so much that its reader is worth a platform thread: bytes that arrive then wake one thread instead of three
-public record LinkLimits(int maxMessageBytes, int maxDataBytes, int windowBytes, int sendStart, int receiveStart, int spareBytes, int maxStreams, int maxQueuedMessages, boolean busy) {
+public record LinkLimits(int maxMessageBytes, int maxDataBytes, int windowBytes, int sendStart, int receiveStart, int spareBytes, int maxStreams, int maxQueuedMessages) {
     /// With an agent, seen from its host. The agent's own memory is the sandbox's.
-    public static final LinkLimits STANDARD = new LinkLimits(1 << 20, 1 << 16, 1 << 20, 1 << 20, 1 << 15, 4 << 20, 1024, 4096, false);
+    public static final LinkLimits STANDARD = new LinkLimits(1 << 20, 1 << 16, 1 << 20, 1 << 20, 1 << 15, 4 << 20, 1024, 4096);
 
     /// Between our own processes, where one link carries the calls of all clients.
-    public static final LinkLimits INTERNAL = new LinkLimits(1 << 20, 1 << 16, 1 << 20, 1 << 15, 1 << 15, 32 << 20, 16_384, 4096, true);
+    public static final LinkLimits INTERNAL = new LinkLimits(1 << 20, 1 << 16, 1 << 20, 1 << 15, 1 << 15, 32 << 20, 16_384, 4096);
 }
