@@ -5,6 +5,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Arrays;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
@@ -19,6 +20,7 @@ import org.jspecify.annotations.Nullable;
 public final class LinkStream implements AutoCloseable {
     /// A reader that takes a whole window within this time is held up by it.
     private static final long QUICK_NANOS = 100_000_000L;
+    private static final long FOR_EVER = Long.MAX_VALUE;
 
     private final Link link;
     private final int id;
@@ -83,15 +85,19 @@ public final class LinkStream implements AutoCloseable {
     ///
     /// Errors: [LinkException] when the stream was reset or the link is over.
     public Incoming next() throws LinkException, InterruptedException {
-        return next(Duration.ofDays(365));
+        return take(FOR_EVER);
     }
 
     /// The same, waiting at most so long; a [LinkException] then.
     public Incoming next(Duration atMost) throws LinkException, InterruptedException {
+        return take(atMost.toNanos());
+    }
+
+    private Incoming take(long nanos) throws LinkException, InterruptedException {
         giveBackTaken();
         lock.lockInterruptibly();
         try {
-            long left = atMost.toNanos();
+            long left = nanos;
             while (inbox.isEmpty()) {
                 if (failure != null) {
                     throw new LinkException(failure);
@@ -100,9 +106,14 @@ public final class LinkStream implements AutoCloseable {
                     return new Incoming.Closed();
                 }
                 if (left <= 0) {
-                    throw new LinkException("no answer within " + atMost.toMillis() + " ms");
+                    throw new LinkException("no answer within " + TimeUnit.NANOSECONDS.toMillis(nanos) + " ms");
                 }
-                left = arrived.awaitNanos(left);
+                if (nanos == FOR_EVER) {
+                    // An alarm is not set where none will go off.
+                    arrived.await();
+                } else {
+                    left = arrived.awaitNanos(left);
+                }
             }
             Entry entry = inbox.removeFirst();
             if (open[entry.channel] == entry) {
