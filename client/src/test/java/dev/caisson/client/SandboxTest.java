@@ -73,7 +73,7 @@ class SandboxTest {
             assertThat(receipt.usage().cpu()).isEqualTo(Duration.ofNanos(12_500_000));
             assertThat(server.requests.get(0).text()).isEqualTo("{\"cpus\":0.5,\"lease_seconds\":90,\"tier\":\"gvisor\"}");
             assertThat(server.requests.get(0).head()).contains("Authorization: Bearer e2b_test");
-            assertThat(server.requests.get(1).text()).isEqualTo("{\"argv\":[\"python3\",\"-c\",\"print(1)\"],\"env\":{\"A\":\"b\"},\"timeout_ms\":1500}");
+            assertThat(server.requests.get(1).text()).isEqualTo("{\"argv\":[\"python3\",\"-c\",\"print(1)\"],\"batched\":true,\"env\":{\"A\":\"b\"},\"timeout_ms\":1500}");
             assertThat(server.requests.get(1).head()).contains("Accept: application/vnd.caisson.stream");
         }
     }
