@@ -155,8 +155,6 @@ final class Keeper {
         long millis = Duration.ofNanos(machine.uptime().now() - startedNanos).toMillis();
         machine.journal().running(entry.id(), millis);
         history.begin(startedNanos, Duration.ZERO);
-        diskUsed = diskUsed(agent);
-        sample();
         lock.lock();
         try {
             createMillis = millis;
@@ -558,9 +556,13 @@ final class Keeper {
         return info();
     }
 
-    /// Samples of its use; the first one is taken when there is none.
-    List<UsageSample> samples(Instant from, Instant to) {
+    /// Samples of its use; the first one is taken when there is none. Not when the sandbox is made: its guest has something better to do then.
+    List<UsageSample> samples(Instant from, Instant to) throws InterruptedException {
         if (history.isEmpty()) {
+            var in = agentToAsk();
+            if (in.isPresent()) {
+                diskUsed = diskUsed(in.get());
+            }
             sample();
         }
         return history.between(from, to);
@@ -573,16 +575,15 @@ final class Keeper {
 
     /// Takes a sample if it lives, and has its guest asked for the disk's figure of the next one.
     void sampleInTurn() {
-        Optional<Agent> in;
         lock.lock();
         try {
             if (state != SandboxState.RUNNING && state != SandboxState.PAUSED) {
                 return;
             }
-            in = state == SandboxState.RUNNING && door != null ? door.agent() : Optional.empty();
         } finally {
             lock.unlock();
         }
+        Optional<Agent> in = agentToAsk();
         sample();
         if (in.isPresent() && askingDisk.compareAndSet(false, true)) {
             Agent agent = in.get();
@@ -595,6 +596,16 @@ final class Keeper {
                     askingDisk.set(false);
                 }
             });
+        }
+    }
+
+    /// Empty while it is paused or dialing.
+    private Optional<Agent> agentToAsk() {
+        lock.lock();
+        try {
+            return state == SandboxState.RUNNING && door != null ? door.agent() : Optional.empty();
+        } finally {
+            lock.unlock();
         }
     }
 

@@ -286,7 +286,7 @@ public final class Node implements Sandboxes, AutoCloseable {
 
     @Override
     public List<UsageSample> samples(SandboxId id, Instant from, Instant to) {
-        return keeper(id).samples(from, to);
+        return uninterrupted(() -> keeper(id).samples(from, to));
     }
 
     @Override
