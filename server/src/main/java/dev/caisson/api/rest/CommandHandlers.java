@@ -10,7 +10,6 @@ import dev.caisson.sandbox.CommandInfo;
 import dev.caisson.sandbox.CommandSpec;
 import dev.caisson.sandbox.CommandStream;
 import dev.caisson.sandbox.Failure;
-import dev.caisson.sandbox.SandboxException;
 import dev.caisson.sandbox.SandboxId;
 import dev.caisson.sandbox.TerminalSize;
 import java.io.IOException;

@@ -1,7 +1,6 @@
 package dev.caisson.runtime.container;
 
 import dev.caisson.host.Cgroups;
-import dev.caisson.host.Child;
 import dev.caisson.host.Home;
 import dev.caisson.host.HostFacts;
 import dev.caisson.host.Mounts;
