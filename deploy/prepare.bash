@@ -217,8 +217,8 @@ prepare() { alone programs_steps machine_steps; }
 
 # What only `caisson bench` needs: the agent's host that does nothing else, and E2B's own client, without which that part of a measure is left out.
 prepare_bench() {
-    local client=$home/bench/e2b
-    if [[ ! $home/bin/caisson-agent-measure -nt $home/bin/caisson-agent ]]; then
+    local client=$home/bench/e2b measure=$home/bin/caisson-agent-measure
+    if [[ ! ($measure -nt $home/bin/caisson-agent && $measure -nt $root/agent/examples/measure.rs) ]]; then
         step "build the bare agent's host (cargo build --example measure)" build_measure
     fi
     if [[ ! -x $client/bin/python ]] && ! try_step "install E2B's Python client" install_e2b_client "$client"; then

@@ -248,7 +248,7 @@ final class Keeper {
             return Failure.Code.RUNTIME_FAILED.with("sandbox " + entry.id() + " needs more than " + entry.spec().limits().memory() + " of memory to start", "ask for more memory");
         }
         return Failure.Code.RUNTIME_FAILED.with(
-                "the agent of sandbox " + entry.id() + " did not say hello; " + machine.driver(entry.spec().tier()).name() + " has written to " + boot.directory(), "`caisson doctor` says what this machine can run");
+                "the agent of sandbox " + entry.id() + " did not say hello; " + driver().name() + " has written to " + boot.directory(), "`caisson doctor` says what this machine can run");
     }
 
     /// Says, before anybody can ask for its commands, that they are not known yet.
@@ -496,7 +496,7 @@ final class Keeper {
     }
 
     private Driver driver() {
-        return machine.driver(entry.spec().tier());
+        return machine.driverOf(entry.spec().tier());
     }
 
     /// With the lock held, which gives pausing, resuming, renewing and the lease's end one order.

@@ -11,6 +11,7 @@ import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /// What every keeper of this machine stands on.
 ///
@@ -30,6 +31,11 @@ record Machine(Home home, Journal journal, Teardown teardown, Cgroups cgroups, M
             throw Failure.Code.TIER_UNAVAILABLE.with("this node cannot give tier " + tier.label() + ": " + why, "`caisson doctor` says what it can give: " + labels());
         });
         return driver;
+    }
+
+    /// The driver of a sandbox that is there already: whether this host could still make one is not asked.
+    Driver driverOf(Tier tier) {
+        return Objects.requireNonNull(drivers.get(tier), "no driver for a tier that was admitted");
     }
 
     /// What this host can give, strongest first.
