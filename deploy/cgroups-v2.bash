@@ -28,7 +28,7 @@ debian() {
     [[ ! -e $tree/boot/ready ]] || return 0
     rm -rf "$tree"
     mmdebstrap --variant=minbase \
-        --include=linux-image-cloud-amd64,e2fsprogs,erofs-utils,iproute2,kmod,mount,nftables,procps,python3-minimal,runc,sudo,util-linux bookworm "$tree"
+        --include=linux-image-cloud-amd64,crun,e2fsprogs,erofs-utils,iproute2,kmod,mount,nftables,procps,python3-minimal,runc,sudo,util-linux bookworm "$tree"
     chroot "$tree" useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin caisson
     # The tests ask for these two only to make what is brought along.
     ln -s true "$tree/usr/bin/cc"

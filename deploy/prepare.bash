@@ -16,7 +16,8 @@ RUNSC_RELEASE_URL=https://github.com/google/gvisor/releases/download/$RUNSC_RELE
 RUNSC_RELEASE_SHA256=81416511897ab8abd4e723d66823c5b0461a2ee3311cfa70d152404ef9b860cf
 
 # PROGRAM-OR-FILE PACKAGE, for Debian 12.
-NEEDS='runc runc
+NEEDS='crun crun
+runc runc
 mkfs.erofs erofs-utils
 mmdebstrap mmdebstrap
 /usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring

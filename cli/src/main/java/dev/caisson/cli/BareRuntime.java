@@ -33,9 +33,12 @@ final class BareRuntime {
         this.bench = bench;
     }
 
-    /// Milliseconds from the runtime's start to the first byte of output of `echo hi`, sorted; empty when this machine has no such runtime.
-    Optional<double[]> createToOutput(Tier tier, int rounds) throws Exception {
-        var program = program(tier);
+    /// Milliseconds p50 from the runtime's start to the first byte of output of `echo hi`; empty when this machine has no such runtime.
+    ///
+    /// @param runtime `runsc`, else one for containers
+    Optional<Double> createToOutput(String runtime, int rounds) throws Exception {
+        var program = program(runtime);
+        var tier = runtime.equals("runsc") ? Tier.GVISOR : Tier.CONTAINER;
         if (program.isEmpty()) {
             return Optional.empty();
         }
@@ -46,7 +49,7 @@ final class BareRuntime {
             try {
                 double[] times = tier == Tier.GVISOR ? gvisor(program.get(), bundle(sandbox), scratch, rounds) : container(program.get(), bundle(sandbox), scratch, rounds);
                 Arrays.sort(times);
-                return Optional.of(times);
+                return Optional.of(Bench.median(times));
             } finally {
                 remove(scratch);
             }
@@ -55,7 +58,7 @@ final class BareRuntime {
 
     /// Milliseconds p50 of starting `true` and hearing of its end, asked of our agent in gVisor by a host that does nothing else; empty when `caisson-agent-measure` is not installed.
     Optional<Double> commandRoundTrip(int pauseMillis) throws Exception {
-        var runsc = program(Tier.GVISOR);
+        var runsc = program("runsc");
         var measure = bench.installation().home().resolve("bin/caisson-agent-measure");
         if (runsc.isEmpty() || !Files.isExecutable(measure)) {
             return Optional.empty();
@@ -94,11 +97,9 @@ final class BareRuntime {
         }
     }
 
-    private Optional<Path> program(Tier tier) {
-        var places = tier == Tier.GVISOR
-                ? Stream.of(bench.installation().home().resolve("bin/runsc"), Path.of("/usr/local/bin/runsc"))
-                : Stream.of("crun", "runc").flatMap(name -> Stream.of(Path.of("/usr/bin", name), Path.of("/usr/sbin", name)));
-        return places.filter(Files::isExecutable).findFirst();
+    private Optional<Path> program(String name) {
+        var places = Stream.of(bench.installation().home().resolve("bin"), Path.of("/usr/local/bin"), Path.of("/usr/bin"), Path.of("/usr/sbin"));
+        return places.map(directory -> directory.resolve(name)).filter(Files::isExecutable).findFirst();
     }
 
     private Path bundle(Sandbox sandbox) {

@@ -75,13 +75,13 @@ final class Machine {
     }
 
     private static Finding container() {
-        for (String name : List.of("runc", "crun")) {
+        for (String name : List.of("crun", "runc")) {
             var said = said(name, "--version");
             if (said.isPresent()) {
                 return Finding.yes("tier container", said.get() + " (for trusted code only)");
             }
         }
-        return new Finding("tier container", Verdict.LESS, "neither runc nor crun", "apt-get install runc");
+        return new Finding("tier container", Verdict.LESS, "neither crun nor runc", "apt-get install crun");
     }
 
     /// First line that a program says; empty when it is not there or fails.

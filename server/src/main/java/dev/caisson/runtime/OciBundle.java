@@ -19,9 +19,10 @@ import java.util.Map;
 /// @param capabilities all that root inside ever has, such as `CAP_KILL`
 /// @param limits setrlimit(2) of the agent and thus of everything it starts, soft and hard alike, such as `RLIMIT_NOFILE`
 /// @param linux the section of that name
+/// @param annotations what one runtime understands and others ignore
 public record OciBundle(
         List<String> command, Path root, boolean readOnly, boolean noNewPrivileges, List<String> capabilities, Map<String, Long> limits, List<OciMount> mounts,
-        Map<String, Object> linux) {
+        Map<String, Object> linux, Map<String, String> annotations) {
 
     /// What every sandbox calls itself until it is somebody's; images know the name, so that nothing looks it up outside.
     public static final String HOSTNAME = "sandbox";
@@ -32,6 +33,7 @@ public record OciBundle(
         limits = new LinkedHashMap<>(limits);
         mounts = List.copyOf(mounts);
         linux = new LinkedHashMap<>(linux);
+        annotations = Map.copyOf(annotations);
     }
 
     /// Writes `config.json` into the directory.
@@ -47,6 +49,9 @@ public record OciBundle(
         config.put("hostname", HOSTNAME);
         config.put("mounts", mounts.stream().map(OciMount::json).toList());
         config.put("linux", linux);
+        if (!annotations.isEmpty()) {
+            config.put("annotations", annotations);
+        }
         return Json.of(config);
     }
 

@@ -35,7 +35,8 @@ final class ContainerBundle {
     private ContainerBundle() {}
 
     /// @param first the host's user id that is root inside
-    static OciBundle of(Boot boot, Places at, int first) {
+    /// @param annotations the runtime's own
+    static OciBundle of(Boot boot, Places at, int first, Map<String, String> annotations) {
         var limits = boot.spec().limits();
         var rlimits = new LinkedHashMap<String, Long>();
         rlimits.put("RLIMIT_NOFILE", (long) limits.openFiles());
@@ -51,14 +52,14 @@ final class ContainerBundle {
                 OciMount.of("/sys", "tmpfs", "ro", "nosuid", "nodev", "noexec", "mode=555", "size=4096"),
                 AgentDoor.mount(at.door()));
         return new OciBundle(AgentDoor.COMMAND, at.root(), false, true, CAPABILITIES, rlimits, mounts, linux(boot.cgroup(), first,
-                Map.of("type", "network", "path", at.network().toString())));
+                Map.of("type", "network", "path", at.network().toString())), annotations);
     }
 
     /// A bundle like a sandbox's that only runs the agent's `--version`.
-    static OciBundle probe(Places at, String cgroup) {
+    static OciBundle probe(Places at, String cgroup, Map<String, String> annotations) {
         var mounts = List.of(OciMount.of("/proc", "proc", "nosuid", "noexec", "nodev"), OciMount.of("/dev", "tmpfs", "nosuid", "noexec", "mode=755"));
         return new OciBundle(List.of("/agent", "--version"), at.root(), false, true, CAPABILITIES, Map.of(), mounts,
-                linux(cgroup, PROBE_FIRST_ID, Map.of("type", "network")));
+                linux(cgroup, PROBE_FIRST_ID, Map.of("type", "network")), annotations);
     }
 
     private static Map<String, Object> linux(String cgroup, int first, Map<String, Object> network) {

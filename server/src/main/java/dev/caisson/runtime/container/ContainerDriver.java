@@ -50,7 +50,12 @@ public final class ContainerDriver implements Driver {
 
     /// @param agent the static agent
     public ContainerDriver(Path agent, Cgroups cgroups, Home home) {
-        this.runtime = new OciRuntime(agent, cgroups, home);
+        this(agent, cgroups, home, OciRuntime.PROGRAMS);
+    }
+
+    /// @param programs runtimes by name; the first that works is taken
+    ContainerDriver(Path agent, Cgroups cgroups, Home home, List<String> programs) {
+        this.runtime = new OciRuntime(agent, cgroups, home, programs);
         this.agent = agent;
         this.cgroups = cgroups;
         this.disks = new DiskImages(home.image().resolve("disks"));
@@ -104,7 +109,7 @@ public final class ContainerDriver implements Driver {
         Files.createDirectory(at.bundle());
         Files.createDirectory(at.state());
         NullDevice.make(at.nothing());
-        ContainerBundle.of(boot, at, first).writeTo(at.bundle());
+        ContainerBundle.of(boot, at, first, runtime.annotations()).writeTo(at.bundle());
         runtime.run(at, cgroups.joinFiles(boot.cgroup()), () -> root(boot, at, first));
         cgroups.limitProcesses(boot.cgroup(), limits.processes() + AGENT_PROCESSES);
         cgroups.limitCpu(boot.cgroup(), limits.cpus().millis());

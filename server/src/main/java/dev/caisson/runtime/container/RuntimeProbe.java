@@ -14,41 +14,52 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Optional;
+import java.util.Map;
 
 /// Finds out whether a container runtime works on this machine, by having it run the agent for a moment (`--version`) with all the
 /// namespaces, filters and masks of a real sandbox.
 record RuntimeProbe(Program program, Path agent, Cgroups cgroups, Home home) {
     private static final CgroupLimits LIMITS = new CgroupLimits(4000, ByteSize.mib(256), 128);
+    private static final String WAITING = "w";
 
-    /// What went wrong; empty when it works. Leaves nothing.
-    Optional<String> problem() {
+    /// What every bundle for it is to hold beside the rest. Leaves nothing.
+    ///
+    /// Errors: an [IOException] that says what went wrong when it does not work.
+    Map<String, String> annotations() throws IOException, InterruptedException {
         var name = "probe-" + program.name() + "-" + ProcessHandle.current().pid();
         var at = new Places(home.run().resolve(name));
         var cgroup = home.cgroup(name);
         try {
-            try {
-                cgroups.create(cgroup, LIMITS);
-                var root = Files.createDirectories(at.root());
-                for (String directory : List.of("proc", "dev", "sys")) {
-                    Files.createDirectory(root.resolve(directory));
-                }
-                Files.copy(agent, root.resolve("agent"));
-                Files.createDirectory(at.bundle());
-                Files.createDirectory(at.state());
-                NullDevice.make(at.nothing());
-                ContainerBundle.probe(at, cgroup).writeTo(at.bundle());
-                program.command(at, List.of("run", "--bundle", at.bundle().toString(), OciRuntime.CONTAINER), cgroups.joinFiles(cgroup), () -> { }).run();
-                return Optional.empty();
-            } finally {
-                release(at, cgroup);
+            cgroups.create(cgroup, LIMITS);
+            var root = Files.createDirectories(at.root());
+            for (String directory : List.of("proc", "dev", "sys")) {
+                Files.createDirectory(root.resolve(directory));
             }
-        } catch (IOException e) {
-            return Optional.of(String.valueOf(e.getMessage()));
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            return Optional.of("interrupted");
+            Files.copy(agent, root.resolve("agent"));
+            Files.createDirectory(at.bundle());
+            Files.createDirectory(at.state());
+            NullDevice.make(at.nothing());
+            var annotations = compileFilter(at, cgroup);
+            ContainerBundle.probe(at, cgroup, annotations).writeTo(at.bundle());
+            run(at, cgroup, "run", OciRuntime.CONTAINER);
+            return annotations;
+        } finally {
+            release(at, cgroup);
         }
+    }
+
+    private Map<String, String> compileFilter(Places at, String cgroup) throws IOException, InterruptedException {
+        var compiled = program.compiledFilter(at, WAITING);
+        if (compiled.isEmpty()) {
+            return Map.of();
+        }
+        ContainerBundle.probe(at, cgroup, Map.of()).writeTo(at.bundle());
+        run(at, cgroup, "create", WAITING);
+        return Files.exists(compiled.get()) ? program.withFilter(Files.readAllBytes(compiled.get())) : Map.of();
+    }
+
+    private void run(Places at, String cgroup, String word, String container) throws IOException, InterruptedException {
+        program.command(at, List.of(word, "--bundle", at.bundle().toString(), container), cgroups.joinFiles(cgroup), () -> {}).run();
     }
 
     private void release(Places at, String cgroup) throws InterruptedException {

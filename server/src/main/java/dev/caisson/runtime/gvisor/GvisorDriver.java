@@ -172,7 +172,7 @@ public final class GvisorDriver implements Driver {
         var namespaces = List.of(
                 Map.of("type", "pid"), Map.of("type", "ipc"), Map.of("type", "uts"), Map.of("type", "mount"),
                 Map.of("type", "network", "path", at.network().toString()));
-        return new OciBundle(AgentDoor.COMMAND, boot.rootImage(), false, false, CAPABILITIES, rlimits, mounts, Map.of("namespaces", namespaces));
+        return new OciBundle(AgentDoor.COMMAND, boot.rootImage(), false, false, CAPABILITIES, rlimits, mounts, Map.of("namespaces", namespaces), Map.of());
     }
 
     private static boolean isEmpty(Path directory) throws IOException {
