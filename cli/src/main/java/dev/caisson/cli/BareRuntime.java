@@ -57,13 +57,13 @@ final class BareRuntime {
     }
 
     /// Milliseconds p50 of starting `true` and hearing of its end, asked of our agent in gVisor by a host that does nothing else; empty when `caisson-agent-measure` is not installed.
-    Optional<Double> commandRoundTrip(int pauseMillis) throws Exception {
+    Optional<Double> commandRoundTrip(int pauseMillis, int cpus) throws Exception {
         var runsc = program("runsc");
         var measure = bench.installation().home().resolve("bin/caisson-agent-measure");
         if (runsc.isEmpty() || !Files.isExecutable(measure)) {
             return Optional.empty();
         }
-        try (var sandbox = bench.caisson().create(Bench.options(Tier.GVISOR))) {
+        try (var sandbox = bench.caisson().create(Bench.options(Tier.GVISOR).withCpus(cpus))) {
             var scratch = Files.createTempDirectory("caisson-bench");
             Process agent = null;
             Process host = null;
@@ -76,7 +76,7 @@ final class BareRuntime {
                 for (int i = 0; i < 500 && !Files.exists(socket); i++) {
                     Thread.sleep(10);
                 }
-                var config = gvisorConfig(bundle(sandbox), "agent", Optional.of(door));
+                var config = gvisorConfig(bundle(sandbox), "agent", cpus, Optional.of(door));
                 agent = new ProcessBuilder(gvisorRun(runsc.get(), config, scratch, "agent")).redirectInput(new java.io.File("/dev/null")).redirectOutput(ProcessBuilder.Redirect.DISCARD).redirectError(errors).start();
                 String figure = new String(host.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
                 if (!host.waitFor(WITHIN_SECONDS, TimeUnit.SECONDS) || host.exitValue() != 0) {
@@ -112,7 +112,7 @@ final class BareRuntime {
         for (int i = -1; i < rounds; i++) {
             String id = String.format("bench%04d%011d", i + 1, System.nanoTime() % 100_000_000_000L);
             var errors = scratch.resolve(id + ".errors");
-            var command = gvisorRun(runsc, gvisorConfig(bundle, id, Optional.empty()), scratch, id);
+            var command = gvisorRun(runsc, gvisorConfig(bundle, id, 1, Optional.empty()), scratch, id);
             long start = System.nanoTime();
             var process = new ProcessBuilder(command).redirectInput(new java.io.File("/dev/null")).redirectError(errors.toFile()).start();
             int first = process.getInputStream().read();
@@ -173,11 +173,11 @@ final class BareRuntime {
 
     /// The sandbox's own bundle, with `echo hi` in place of the agent, or another door, and its relative root made absolute. We set the limits from outside the
     /// bundle; the bare runtime is told them in it, as it would be by anybody.
-    private static Json.Obj gvisorConfig(Path bundle, String id, Optional<Path> door) throws IOException {
+    private static Json.Obj gvisorConfig(Path bundle, String id, int cpus, Optional<Path> door) throws IOException {
         var config = Json.parseObject(Files.readString(bundle.resolve("config.json")));
         var resources = Json.object()
                 .put("memory", Json.object().put("limit", 512L << 20).done())
-                .put("cpu", Json.object().put("quota", 100_000).put("period", 100_000).done())
+                .put("cpu", Json.object().put("quota", cpus * 100_000).put("period", 100_000).done())
                 .put("pids", Json.object().put("limit", 1_024).done())
                 .done();
         var changes = new HashMap<String, Json>(Map.of(
