@@ -32,7 +32,7 @@ final class Launch {
     /// starts it again; memory not in use goes back; buffers that threads keep for native calls stay small; a poller that is a platform thread wakes whom it
     /// polls for without a detour over a virtual one.
     private static final List<String> JVM = List.of(
-            "-XX:+UseSerialGC", "-XX:+UseCompactObjectHeaders", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData", "-XX:MinHeapFreeRatio=10",
+            "-XX:+UseSerialGC", "-XX:+UseCompactObjectHeaders", "-XX:TrimNativeHeapInterval=5000", "-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData", "-XX:MinHeapFreeRatio=10",
             "-XX:MaxHeapFreeRatio=25", "-Xss512k", "-XX:ReservedCodeCacheSize=24m", "-Djdk.pollerMode=1", "-Djdk.nio.maxCachedBufferSize=131072", "-Dfile.encoding=UTF-8",
             "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow");
 
@@ -40,7 +40,7 @@ final class Launch {
     private static final Map<String, List<String>> HEAP = Map.of(
             "node", List.of("-Xms8m", "-Xmx192m", "-XX:MaxDirectMemorySize=48m"),
             "front", List.of("-Xms8m", "-Xmx192m", "-XX:MaxDirectMemorySize=48m"),
-            "deadman", List.of("-Xms4m", "-Xmx24m", "-XX:MaxDirectMemorySize=8m"));
+            "deadman", List.of("-XX:TieredStopAtLevel=1", "-Xms4m", "-Xmx24m", "-XX:MaxDirectMemorySize=8m"));
 
     private final Installation installation;
     private final Listening listening;
