@@ -3,7 +3,6 @@ package dev.caisson.cli;
 import dev.caisson.client.CommandOptions;
 import dev.caisson.client.Sandbox;
 import dev.caisson.client.SandboxOptions;
-import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.Socket;
@@ -26,6 +25,8 @@ final class PreviewMeasures {
     private static final int CONNECTIONS = 1_000;
     private static final int ECHOES = 5;
 
+    private static final byte[] NOTHING = {};
+    private static final String UPGRADE = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     private static final byte[] TEXT = "through the wall".getBytes(StandardCharsets.US_ASCII);
 
     /// Answers `ok`, or many zeros, or echoes WebSocket messages of fewer than 126 bytes.
@@ -98,8 +99,12 @@ final class PreviewMeasures {
             return socket;
         }
 
-        byte[] request(String path, String more) {
-            return ("GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\n" + more + "\r\n").getBytes(StandardCharsets.US_ASCII);
+        RawHttp http() throws IOException {
+            return new RawHttp(front);
+        }
+
+        String head(String path) {
+            return "GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\n";
         }
 
         double inside(String script) {
@@ -118,13 +123,10 @@ final class PreviewMeasures {
 
     private static Measure.Figure latency(Bench bench) throws Exception {
         int rounds = bench.rounds(1_000);
-        try (var serving = Serving.start(bench); var socket = serving.connect()) {
-            byte[] request = serving.request("/", "");
-            var in = new BufferedInputStream(socket.getInputStream());
+        try (var serving = Serving.start(bench); var http = serving.http()) {
             Bench.Doing ask = () -> {
-                socket.getOutputStream().write(request);
-                skipHead(in);
-                in.readNBytes(2);
+                http.send(serving.head("/"), NOTHING);
+                answered(http, 2);
             };
             for (int i = 0; i < rounds / 10; i++) {
                 ask.go();
@@ -136,19 +138,11 @@ final class PreviewMeasures {
     }
 
     private static Measure.Figure throughput(Bench bench) throws Exception {
-        try (var serving = Serving.start(bench); var socket = serving.connect()) {
+        try (var serving = Serving.start(bench); var http = serving.http()) {
             double direct = BYTES / 1e6 / serving.inside(FETCH);
-            byte[] piece = new byte[1 << 16];
             long start = System.nanoTime();
-            socket.getOutputStream().write(serving.request("/big", ""));
-            InputStream in = socket.getInputStream();
-            for (long left = BYTES; left > 0;) {
-                int read = in.read(piece);
-                if (read < 0) {
-                    throw new IOException("the answer broke off");
-                }
-                left -= read;
-            }
+            http.send(serving.head("/big"), NOTHING);
+            answered(http, BYTES);
             double ours = BYTES / 1e6 / ((System.nanoTime() - start) / 1e9);
             return new Measure.Figure(ours, OptionalDouble.of(direct), "MB/s", 0.6, true, true, "256 MiB");
         }
@@ -165,7 +159,7 @@ final class PreviewMeasures {
                     opening.acquire();
                     try {
                         var socket = serving.connect();
-                        socket.getOutputStream().write(serving.request("/", "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"));
+                        socket.getOutputStream().write((serving.head("/") + UPGRADE).getBytes(StandardCharsets.US_ASCII));
                         skipHead(socket.getInputStream());
                         return socket;
                     } finally {
@@ -209,6 +203,13 @@ final class PreviewMeasures {
             }
         }
         return true;
+    }
+
+    private static void answered(RawHttp http, long bytes) throws IOException {
+        int status = http.status();
+        if (status != 200 || http.rest() != bytes) {
+            throw new IOException("the preview answered " + status + ", or not " + bytes + " bytes");
+        }
     }
 
     private static void skipHead(InputStream in) throws IOException {
