@@ -11,7 +11,7 @@ use crate::home::Home;
 use crate::intake::{Intake, Read};
 use crate::link::{CHOKED, Event, Link, Owner, Stream};
 use crate::output::Turn;
-use crate::poll::{Poll, Ready, Target, Token};
+use crate::poll::{Interest, Poll, Ready, Target, Token};
 use crate::proto::failed::Code;
 use crate::proto::{CommandList, Hello, Request, Welcome, reply, request};
 use crate::reap;
@@ -63,7 +63,7 @@ impl Agent {
         let signals = reap::take_signals()?;
         reap::adopt_orphans();
         let mut poll = Poll::new()?;
-        poll.add(&signals, Target::Signals)?;
+        poll.add(&signals, Target::Signals, Interest::Read)?;
         let link = Arc::new(Link::default());
         Ok(Self {
             poll,
@@ -177,7 +177,7 @@ impl Agent {
     fn dial_home(&mut self, now: Instant) {
         let Some(socket) = self.home.dial(now) else { return };
         let socket = Arc::new(socket);
-        match self.poll.add(&*socket, Target::Link) {
+        match self.poll.add(&*socket, Target::Link, Interest::Read) {
             Ok(token) => {
                 let hello = Hello {
                     protocol: PROTOCOL,
@@ -185,7 +185,7 @@ impl Agent {
                     commands: self.commands.list(false),
                     adopted: self.identity.adopted,
                 };
-                self.link.connect(Arc::clone(&socket), &hello.encode_to_vec());
+                self.link.connect(Arc::clone(&socket), self.poll.watch(token), &hello.encode_to_vec());
                 self.intake = Intake::default();
                 self.connection = Some(Connection { socket, token, readable: true });
             }

@@ -15,7 +15,7 @@ use crate::frame::{MAX_DATA, WINDOW};
 use crate::input::{Input, OnEnd};
 use crate::link::{Link, Owner};
 use crate::output::{Kind, NotKept, Output, Turn, Watched};
-use crate::poll::{Part, Poll, Ready, Target, Token};
+use crate::poll::{Interest, Part, Poll, Ready, Target, Token};
 use crate::proto::failed::Code;
 use crate::proto::{self, Attach, Exited, Resize, Signal, Start};
 use crate::reap::{self, send_signal};
@@ -430,11 +430,14 @@ impl Commands {
 
     /// Gives up outputs of ended commands that have been silent for long enough, and commands that have been held for long enough.
     pub fn expire(&mut self, now: Instant, poll: &mut Poll) {
-        while let Some((until, id)) = self.untold.front().copied()
-            && until <= now
-        {
+        while let Some((until, id)) = self.untold.front().copied() {
+            // One that has been told meanwhile must not wake us.
+            let waiting = self.all.get_mut(&id).filter(|command| command.untold);
+            if waiting.is_some() && until > now {
+                break;
+            }
             self.untold.pop_front();
-            if let Some(command) = self.all.get_mut(&id).filter(|command| command.untold) {
+            if let Some(command) = waiting {
                 command.greet(id);
                 self.turns.push(id);
             }
@@ -595,7 +598,12 @@ fn assemble(asked: &Start, child: Child, ends: Ends, poll: &mut Poll) -> io::Res
     let id = asked.id;
     let mut watch = |fd: OwnedFd, part| -> io::Result<Watched> {
         let fd = Rc::new(fd);
-        let token = poll.add(&*fd, Target::Command(id, part))?;
+        let interest = match part {
+            Part::Status | Part::Output(_) => Interest::Read,
+            Part::Input => Interest::Write,
+            Part::Terminal => Interest::Both,
+        };
+        let token = poll.add(&*fd, Target::Command(id, part), interest)?;
         Ok(Watched { fd, token })
     };
     let (input, outputs) = match ends {
@@ -614,7 +622,7 @@ fn assemble(asked: &Start, child: Child, ends: Ends, poll: &mut Poll) -> io::Res
             (Input::new(sink, OnEnd::Terminal), vec![Output::new(1, source, Kind::Terminal)])
         }
     };
-    let token = poll.add(&child.status, Target::Command(id, Part::Status))?;
+    let token = poll.add(&child.status, Target::Command(id, Part::Status), Interest::Read)?;
     let mut left = MAX_ARGV;
     let mut argv = Vec::new();
     for word in &asked.argv {

@@ -5,7 +5,7 @@ use crate::files::done;
 use crate::input::{Input, OnEnd};
 use crate::link::Stream;
 use crate::output::{Kind, Output, Reader, Turn, Watched};
-use crate::poll::{Poll, Ready, Target};
+use crate::poll::{Interest, Poll, Ready, Target};
 use crate::proto::failed::Code;
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
@@ -94,7 +94,7 @@ impl Dial {
         // Requests are small and people wait for them.
         let _ = sockopt::set_tcp_nodelay(&socket, true);
         let fd = Rc::new(socket);
-        let token = poll.add(&*fd, Target::Dial(self.stream.id())).map_err(|error| self.failed(error))?;
+        let token = poll.add(&*fd, Target::Dial(self.stream.id()), Interest::Both).map_err(|error| self.failed(error))?;
         Ok(Watched { fd, token })
     }
 

@@ -4,6 +4,7 @@
 //! find their stream gone.
 
 use crate::frame::{self, CHANNELS, Frame, MAX_DATA, MAX_REASON, MAX_STREAMS, START, Violation, WINDOW};
+use crate::poll::{Interest, Watch};
 use crate::proto::{Reply, reply};
 use prost::Message;
 use rustix::event::{EventfdFlags, eventfd};
@@ -122,9 +123,17 @@ impl Entry {
     }
 }
 
+/// How the loop is told that the socket has room again.
+struct Room {
+    watch: Watch,
+    /// It is to be told.
+    wanted: bool,
+}
+
 #[derive(Default)]
 struct State {
     socket: Option<Arc<OwnedFd>>,
+    room: Option<Room>,
     epoch: u64,
     welcomed: bool,
     pending: VecDeque<u8>,
@@ -164,10 +173,13 @@ impl Link {
     }
 
     /// Takes a new socket into use; the first message is sent on it at once.
-    pub fn connect(&self, socket: Arc<OwnedFd>, hello: &[u8]) {
+    ///
+    /// `watch` is of its registration, for reading.
+    pub fn connect(&self, socket: Arc<OwnedFd>, watch: Watch, hello: &[u8]) {
         let mut state = self.lock();
         state.drop_connection();
         state.socket = Some(socket);
+        state.room = Some(Room { watch, wanted: false });
         state.send(&[], frame::PREFACE);
         state.message(0, hello);
     }
@@ -178,10 +190,13 @@ impl Link {
         self.notify();
     }
 
-    /// Sends what waits. True when there is room for data.
+    /// Sends what waits, now that there is room. True when there is room for data.
     pub fn flush(&self) -> bool {
         let mut state = self.lock();
         state.flush();
+        if state.pending.is_empty() {
+            state.want_room(false);
+        }
         let room = state.pending.len() < FULL;
         if room {
             self.notify();
@@ -425,12 +440,21 @@ impl State {
             match io::writev(socket, &[IoSlice::new(first), IoSlice::new(second)]) {
                 Ok(count) => drop(self.pending.drain(..count)),
                 Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => return,
+                Err(Errno::AGAIN) => return self.want_room(true),
                 Err(_) => return self.break_off(),
             }
         }
         if self.pending.capacity() > 2 * MAX_DATA {
             self.pending = VecDeque::new();
+        }
+    }
+
+    fn want_room(&mut self, wanted: bool) {
+        if let (Some(socket), Some(room)) = (&self.socket, &mut self.room)
+            && room.wanted != wanted
+        {
+            room.wanted = wanted;
+            room.watch.change(socket, if wanted { Interest::Both } else { Interest::Read });
         }
     }
 

@@ -1,12 +1,14 @@
 //! What the loop waits for: edge-triggered readiness of descriptors, each with a name of ours.
 //!
-//! Edge-triggered means that an event comes once; who gets it remembers it until a call would have blocked. So descriptors are registered once and
-//! never changed, which matters where system calls are dear.
+//! Edge-triggered means that an event comes once; who gets it remembers it until a call would have blocked. So descriptors are registered once, which
+//! matters where system calls are dear. Only the link's socket changes: a unix socket says that there is room each time the other side has read, and to
+//! be woken for that, after each frame, is dearer still.
 
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Most events taken at a time.
@@ -40,9 +42,45 @@ pub enum Target {
     Drain,
 }
 
+/// What a descriptor is watched for, beside the end of the other side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interest {
+    /// Something to read.
+    Read,
+    /// Room to write.
+    Write,
+    /// Either.
+    Both,
+}
+
+impl Interest {
+    fn flags(self) -> EventFlags {
+        let wanted = match self {
+            Self::Read => EventFlags::IN,
+            Self::Write => EventFlags::OUT,
+            Self::Both => EventFlags::IN | EventFlags::OUT,
+        };
+        wanted | EventFlags::RDHUP | EventFlags::ET
+    }
+}
+
 /// A registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Token(u64);
+
+/// Changes what one registered descriptor is watched for, from any thread.
+pub struct Watch {
+    epoll: Arc<OwnedFd>,
+    token: Token,
+}
+
+impl Watch {
+    /// What is the case already is told again.
+    pub fn change(&self, fd: impl AsFd, interest: Interest) {
+        // It can only fail when the descriptor is no longer registered; then nobody waits for it.
+        let _ = epoll::modify(&*self.epoll, fd, EventData::new_u64(self.token.0), interest.flags());
+    }
+}
 
 /// One event.
 #[derive(Debug, Clone, Copy)]
@@ -61,7 +99,7 @@ pub struct Ready {
 
 /// An epoll descriptor and the names of what it watches.
 pub struct Poll {
-    epoll: OwnedFd,
+    epoll: Arc<OwnedFd>,
     targets: HashMap<u64, Target>,
     next: u64,
     events: Vec<Event>,
@@ -71,16 +109,20 @@ impl Poll {
     /// Fails when the kernel gives no epoll descriptor.
     pub fn new() -> io::Result<Self> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-        Ok(Self { epoll, targets: HashMap::new(), next: 0, events: Vec::with_capacity(BATCH) })
+        Ok(Self { epoll: Arc::new(epoll), targets: HashMap::new(), next: 0, events: Vec::with_capacity(BATCH) })
     }
 
     /// Watches a non-blocking descriptor until `remove`.
-    pub fn add(&mut self, fd: impl AsFd, target: Target) -> io::Result<Token> {
+    pub fn add(&mut self, fd: impl AsFd, target: Target, interest: Interest) -> io::Result<Token> {
         self.next += 1;
-        let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
-        epoll::add(&self.epoll, fd, EventData::new_u64(self.next), flags)?;
+        epoll::add(&*self.epoll, fd, EventData::new_u64(self.next), interest.flags())?;
         self.targets.insert(self.next, target);
         Ok(Token(self.next))
+    }
+
+    /// To change what that registration waits for.
+    pub fn watch(&self, token: Token) -> Watch {
+        Watch { epoll: Arc::clone(&self.epoll), token }
     }
 
     /// Forgets a descriptor that is about to be closed, which ends the registration. (A child between fork and exec may hold it a little longer;
@@ -102,7 +144,7 @@ impl Poll {
             epoll_time(millis)
         });
         self.events.clear();
-        if epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut self.events), timeout.as_ref()).is_err() {
+        if epoll::wait(&*self.epoll, rustix::buffer::spare_capacity(&mut self.events), timeout.as_ref()).is_err() {
             return;
         }
         for event in &self.events {
