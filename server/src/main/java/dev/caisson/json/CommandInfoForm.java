@@ -10,6 +10,7 @@ final class CommandInfoForm implements Form<CommandInfo> {
         out.writeStringProperty("id", value.id().value());
         Json.writeTexts(out, "argv", value.argv());
         out.writeNumberProperty("pid", value.pid());
+        out.writeStringProperty("started_at", value.started().toString());
         value.result().ifPresent(result -> {
             out.writeName("result");
             Forms.COMMAND_RESULT.write(result, out);
@@ -26,6 +27,7 @@ final class CommandInfoForm implements Form<CommandInfo> {
                 new CommandId(in.text("id")),
                 in.texts("argv").orElseThrow(() -> in.missing("argv")),
                 in.whole("pid", 0, Integer.MAX_VALUE),
+                in.time("started_at"),
                 in.objectOr("result", Forms.COMMAND_RESULT),
                 in.text("cwd", ""),
                 in.map("env"),

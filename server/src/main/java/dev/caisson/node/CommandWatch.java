@@ -5,6 +5,7 @@ import dev.caisson.sandbox.CommandInfo;
 import dev.caisson.sandbox.CommandResult;
 import dev.caisson.sandbox.CommandResult.Outcome;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -91,9 +92,9 @@ final class CommandWatch {
         return remembered;
     }
 
-    CommandInfo info() {
+    CommandInfo info(Instant started) {
         var told = traits;
-        return new CommandInfo(command().id(), command().argv(), pid, result(), told.cwd(), told.env(), told.tag(), told.terminal());
+        return new CommandInfo(command().id(), command().argv(), pid, started, result(), told.cwd(), told.env(), told.tag(), told.terminal());
     }
 
     /// Has the command remembered once it lasts, so that a short one costs no write and no thread, and ends it when its time is over. Asked again, does nothing.

@@ -33,6 +33,7 @@ import java.nio.file.Files;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -717,10 +718,14 @@ final class Keeper {
         }
         lock.lockInterruptibly();
         try {
-            return commands.values().stream().map(CommandWatch::info).toList();
+            return commands.values().stream().map(watch -> watch.info(wallClock(watch.command().startedNanos()))).toList();
         } finally {
             lock.unlock();
         }
+    }
+
+    private Instant wallClock(long uptimeNanos) {
+        return machine.clock().instant().minusNanos(machine.uptime().now() - uptimeNanos).truncatedTo(ChronoUnit.MICROS);
     }
 
     private boolean anyRuns() throws InterruptedException {

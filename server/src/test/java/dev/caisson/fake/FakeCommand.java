@@ -14,6 +14,7 @@ import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.Arrays;
 import java.util.Map;
@@ -28,6 +29,7 @@ import org.jspecify.annotations.Nullable;
 /// A command of a fake sandbox. An ordinary program is a child process; these are canned:
 /// `@flood N` writes N bytes of zeros at once, as fast as they are taken; `@true` ends at once; `@silent` does nothing until a signal; `@crash` starts, then fails as a guest does.
 public final class FakeCommand {
+    private static final Instant STARTED = Instant.parse("2026-03-04T05:06:08Z");
     private static final int KEPT = 256 * 1024;
     private static final int QUEUED = 128 * 1024;
     private static final byte[] ZEROS = new byte[64 * 1024];
@@ -181,7 +183,7 @@ public final class FakeCommand {
         lock.lock();
         try {
             var env = result == null ? spec.env() : Map.<String, String>of();
-            return new CommandInfo(id, spec.argv(), pid(), Optional.ofNullable(result), spec.cwd(), env, spec.tag(), spec.terminal().isPresent());
+            return new CommandInfo(id, spec.argv(), pid(), STARTED, Optional.ofNullable(result), spec.cwd(), env, spec.tag(), spec.terminal().isPresent());
         } finally {
             lock.unlock();
         }

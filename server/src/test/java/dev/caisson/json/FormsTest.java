@@ -82,8 +82,8 @@ class FormsTest {
         for (CommandResult.Outcome outcome : CommandResult.Outcome.values()) {
             same(Forms.COMMAND_RESULT, new CommandResult(outcome, 0, Duration.ZERO, Duration.ofDays(2)));
         }
-        same(Forms.COMMAND_INFO, new CommandInfo(CommandId.of(9), List.of("a", "b"), 12, Optional.empty(), "/srv", Map.of("A", "b"), "t", true));
-        same(Forms.COMMAND_INFO, new CommandInfo(CommandId.of(9), List.of("a", "b"), 12, Optional.of(RESULT), "", Map.of(), "", false));
+        same(Forms.COMMAND_INFO, new CommandInfo(CommandId.of(9), List.of("a", "b"), 12, TIME, Optional.empty(), "/srv", Map.of("A", "b"), "t", true));
+        same(Forms.COMMAND_INFO, new CommandInfo(CommandId.of(9), List.of("a", "b"), 12, TIME, Optional.of(RESULT), "", Map.of(), "", false));
         same(Forms.COMMAND_EVENT, new CommandEvent.Started(CommandId.of(3), 44));
         same(Forms.COMMAND_EVENT, new CommandEvent.Output(CommandEvent.Channel.STDERR, 1L << 40, ByteBuffer.allocate(0)));
         same(Forms.COMMAND_EVENT, new CommandEvent.Ended(RESULT));

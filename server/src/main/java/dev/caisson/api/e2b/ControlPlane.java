@@ -27,10 +27,10 @@ final class ControlPlane {
         this.keys = keys;
         this.faults = faults;
         var boxes = new SandboxHandlers(sandboxes, quota, clock, settings, new Payloads(tokens, settings));
-        this.routes = table(boxes, new MetricHandlers(sandboxes, clock), new TemplateHandlers(sandboxes));
+        this.routes = table(boxes, new MetricHandlers(sandboxes, clock), new LogHandlers(sandboxes), new TemplateHandlers(sandboxes));
     }
 
-    private static List<ControlRoute> table(SandboxHandlers boxes, MetricHandlers metrics, TemplateHandlers templates) {
+    private static List<ControlRoute> table(SandboxHandlers boxes, MetricHandlers metrics, LogHandlers logs, TemplateHandlers templates) {
         return List.of(
                 ControlRoute.of("POST", "/v2/sandboxes", boxes::createSecond),
                 ControlRoute.of("POST", "/sandboxes", boxes::createFirst),
@@ -47,13 +47,13 @@ final class ControlPlane {
                 ControlRoute.of("POST", SANDBOX + "/refreshes", boxes::refresh),
                 ControlRoute.of("PUT", SANDBOX + "/network", boxes::network),
                 ControlRoute.of("GET", SANDBOX + "/metrics", metrics::one),
+                ControlRoute.of("GET", "/v2" + SANDBOX + "/logs", logs::second),
+                ControlRoute.of("GET", SANDBOX + "/logs", logs::first),
 
                 ControlRoute.of("GET", "/templates/aliases/{alias}", templates::alias),
 
                 absentOf("POST", SANDBOX + "/snapshots", "a snapshot of a sandbox"),
-                absentOf("POST", SANDBOX + "/fork", "a fork of a sandbox"),
-                absentOf("GET", SANDBOX + "/logs", "a sandbox's log"),
-                absentOf("GET", "/v2" + SANDBOX + "/logs", "a sandbox's log"));
+                absentOf("POST", SANDBOX + "/fork", "a fork of a sandbox"));
     }
 
     /// Of a sandbox that is not there this is said first: clients tell the two apart.

@@ -11,7 +11,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Base64;
 import java.util.List;
-import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -68,16 +67,17 @@ class BadInputTest {
     void anotherTenantsSandboxIsAnsweredLikeOneThatNeverWas() {
         String stranger = house.keys.create("stranger", "acme").text().secret();
         SandboxId own = house.sandbox(stranger);
-        var routes = Map.of(
-                "GET /sandboxes/ID", "", "DELETE /sandboxes/ID", "", "POST /v2/sandboxes/ID/connect", "{\"timeout\":60}", "POST /sandboxes/ID/connect", "{\"timeout\":60}", "POST /sandboxes/ID/resume", "{}",
-                "POST /sandboxes/ID/pause", "{}", "POST /sandboxes/ID/timeout", "{\"timeout\":60}", "POST /sandboxes/ID/refreshes", "{\"duration\":60}", "GET /sandboxes/ID/metrics", "",
-                "POST /sandboxes/ID/snapshots", "{}");
-        for (var route : routes.entrySet()) {
-            String[] words = route.getKey().split(" ");
-            var foreign = house.send(house.control(stranger, words[1].replace("ID", id.value())).method(words[0], BodyPublishers.ofString(route.getValue())));
-            var never = house.send(house.control(stranger, words[1].replace("ID", UNKNOWN)).method(words[0], BodyPublishers.ofString(route.getValue())));
+        var routes = List.of(
+                "GET /sandboxes/ID", "DELETE /sandboxes/ID", "POST /v2/sandboxes/ID/connect {\"timeout\":60}", "POST /sandboxes/ID/connect {\"timeout\":60}", "POST /sandboxes/ID/resume {}",
+                "POST /sandboxes/ID/pause {}", "POST /sandboxes/ID/timeout {\"timeout\":60}", "POST /sandboxes/ID/refreshes {\"duration\":60}", "GET /sandboxes/ID/metrics",
+                "GET /v2/sandboxes/ID/logs", "GET /sandboxes/ID/logs", "POST /sandboxes/ID/snapshots {}");
+        for (String route : routes) {
+            String[] words = route.split(" ", 3);
+            String body = words.length < 3 ? "" : words[2];
+            var foreign = house.send(house.control(stranger, words[1].replace("ID", id.value())).method(words[0], BodyPublishers.ofString(body)));
+            var never = house.send(house.control(stranger, words[1].replace("ID", UNKNOWN)).method(words[0], BodyPublishers.ofString(body)));
             foreign.refused(404);
-            assertThat(foreign.body()).as(route.getKey()).isEqualTo(never.body().replace(UNKNOWN, id.value()));
+            assertThat(foreign.body()).as(route).isEqualTo(never.body().replace(UNKNOWN, id.value()));
             assertThat(foreign.response().headers().map().keySet()).isEqualTo(never.response().headers().map().keySet());
         }
         assertThat(house.send(house.control(stranger, "/v2/sandboxes")).is(200).body()).contains(own.value()).doesNotContain(id.value());
