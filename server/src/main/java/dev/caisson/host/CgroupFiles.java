@@ -113,6 +113,15 @@ final class CgroupFiles {
         }
     }
 
+    /// Removes a cgroup if the kernel lets it go as it is.
+    static void removeUnused(Path directory) {
+        try {
+            Files.deleteIfExists(directory);
+        } catch (IOException e) {
+            // In use: it stays.
+        }
+    }
+
     /// Removes a cgroup with those below it. A process that has just been killed keeps its cgroup busy for a moment: retried, at most 2 s.
     static void remove(Path directory) throws IOException {
         for (Path child : below(directory)) {

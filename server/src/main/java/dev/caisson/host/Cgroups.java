@@ -58,6 +58,9 @@ public sealed interface Cgroups permits CgroupsV1, CgroupsV2 {
     /// Removes the cgroup and those below it; harmless when absent. It must hold no process.
     void remove(String name) throws IOException;
 
+    /// Removes a cgroup that neither a process nor another cgroup is in any more; harmless when it is absent or in use.
+    void removeUnused(String name);
+
     boolean exists(String name);
 
     /// Ids of the processes in it (not those below it); empty when absent.

@@ -195,6 +195,13 @@ final class CgroupsV1 implements Cgroups {
     }
 
     @Override
+    public void removeUnused(String name) {
+        for (Path tree : allTrees) {
+            CgroupFiles.removeUnused(CgroupFiles.directory(tree, name));
+        }
+    }
+
+    @Override
     public boolean exists(String name) {
         return allTrees.stream().anyMatch(tree -> Files.exists(CgroupFiles.directory(tree, name)));
     }

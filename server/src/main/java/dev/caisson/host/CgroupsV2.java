@@ -173,6 +173,11 @@ final class CgroupsV2 implements Cgroups {
     }
 
     @Override
+    public void removeUnused(String name) {
+        CgroupFiles.removeUnused(at(name));
+    }
+
+    @Override
     public boolean exists(String name) {
         return Files.exists(at(name));
     }

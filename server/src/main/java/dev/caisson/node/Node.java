@@ -359,6 +359,8 @@ public final class Node implements Sandboxes, AutoCloseable {
             }
         }
         machine.alarms().close();
+        // Where no sandbox lives on, nothing of this home stays behind in the kernel.
+        machine.cgroups().removeUnused(machine.home().cgroupParent());
         store.close();
         if (interrupted) {
             Thread.currentThread().interrupt();

@@ -63,6 +63,22 @@ class CgroupsTest {
     }
 
     @Test
+    void whatIsInUseIsNotRemovedInPassing() throws Exception {
+        start("exec sleep 100");
+        await(() -> !cgroups.processes(name).isEmpty());
+        cgroups.removeUnused(name);
+        cgroups.removeUnused(home.cgroupParent());
+        assertThat(cgroups.processes(name)).hasSize(1);
+        assertThat(cgroups.kill(name, BOUND)).isTrue();
+        await(() -> {
+            cgroups.removeUnused(name);
+            return !cgroups.exists(name);
+        });
+        cgroups.removeUnused(home.cgroupParent());
+        assertThat(cgroups.exists(home.cgroupParent())).isFalse();
+    }
+
+    @Test
     void nothingRunsWhileItIsFrozenAndTheDeadStayDead() throws Exception {
         start(SPIN);
         await(() -> cgroups.usage(name).cpu().compareTo(Duration.ofMillis(50)) > 0);

@@ -103,7 +103,8 @@ class LimitsTest {
         assertThat(receipt.denied()).containsKey("memory");
         // In gVisor the host kills either the guest's kernel, and all of it ends, or the one process of it that holds the guest program.
         assertThat(receipt.reason()).isIn(EndReason.OUT_OF_MEMORY, EndReason.DELETED);
-        assertThat(receipt.usage().peakMemory().bytes()).isBetween(ByteSize.mib(100).bytes(), ByteSize.mib(192).bytes());
+        // The kernel lets a process that it has killed for memory have a page more, so that it can die.
+        assertThat(receipt.usage().peakMemory().bytes()).isBetween(ByteSize.mib(100).bytes(), ByteSize.mib(193).bytes());
     }
 
     @ParameterizedTest
