@@ -50,6 +50,10 @@ final class UpCommand implements Callable<Integer> {
             description = "What clients of E2B get that ask for internet access, which sandboxes here do not have: an error that says so, or a sandbox without it. Default: ${DEFAULT-VALUE}.")
     String e2bInternet = "";
 
+    @Option(names = "--e2b-ports", paramLabel = "private|public", defaultValue = "private",
+            description = "Who may reach ports of sandboxes that clients of E2B make without saying: whoever has a token or a link, or everybody, as with E2B. Default: ${DEFAULT-VALUE}.")
+    String e2bPorts = "";
+
     @Option(names = {"-d", "--detach"}, description = "Return when it is ready, and leave it running.")
     boolean detach;
 
@@ -101,9 +105,8 @@ final class UpCommand implements Callable<Integer> {
 
     /// What the front is told, as it takes it.
     Launch.Listening listening() {
-        if (!e2bInternet.equals("refuse") && !e2bInternet.equals("ignore")) {
-            throw new CliException("--e2b-internet cannot be '" + e2bInternet + "'", "choose refuse or ignore");
-        }
+        refuseUnless(List.of("refuse", "ignore"), "--e2b-internet", e2bInternet);
+        refuseUnless(List.of("private", "public"), "--e2b-ports", e2bPorts);
         var options = new ArrayList<String>();
         add(options, "--domain", domain);
         add(options, "--tls-listen", tlsListen.isEmpty() && !domain.isEmpty() ? listen.substring(0, Math.max(0, listen.lastIndexOf(':'))) + ":7443" : tlsListen);
@@ -113,7 +116,14 @@ final class UpCommand implements Callable<Integer> {
         add(options, "--acme-email", acmeEmail);
         add(options, "--acme-dns-hook", acmeHook);
         add(options, "--e2b-internet", e2bInternet);
+        add(options, "--e2b-ports", e2bPorts);
         return new Launch.Listening(listen, options);
+    }
+
+    private static void refuseUnless(List<String> known, String option, String value) {
+        if (!known.contains(value)) {
+            throw new CliException(option + " cannot be '" + value + "'", "choose " + String.join(" or ", known));
+        }
     }
 
     private static void add(List<String> options, String name, String value) {

@@ -22,6 +22,13 @@ class UpCommandTest {
     }
 
     @Test
+    void portsArePrivateUnlessTheOperatorSaysOtherwise() {
+        assertThat(listening().options()).containsSequence("--e2b-ports", "private");
+        assertThat(listening("--e2b-ports", "public").options()).containsSequence("--e2b-ports", "public");
+        assertThatThrownBy(() -> listening("--e2b-ports", "open")).isInstanceOf(CliException.class).hasMessage("--e2b-ports cannot be 'open'");
+    }
+
+    @Test
     void aDomainBringsTlsBesideThePlainAddress() {
         assertThat(listening("--listen", "10.0.0.1:80", "--domain", "box.test").options()).containsSequence("--domain", "box.test", "--tls-listen", "10.0.0.1:7443");
         assertThat(listening().options()).doesNotContain("--domain", "--tls-listen");

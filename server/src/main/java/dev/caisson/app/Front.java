@@ -5,7 +5,6 @@ import dev.caisson.api.HttpListener;
 import dev.caisson.api.ListenSettings;
 import dev.caisson.api.PreviewDomain;
 import dev.caisson.api.e2b.E2bDoor;
-import dev.caisson.api.e2b.E2bSettings;
 import dev.caisson.api.mcp.McpDoor;
 import dev.caisson.api.rest.PreviewLinks;
 import dev.caisson.api.rest.RestDoor;
@@ -75,7 +74,7 @@ final class Front implements AutoCloseable {
             var preview = new PreviewDoor(domain, sandboxes, tokens, links, EdgeLimits.DEFAULT);
             var rest = RestDoor.handler(sandboxes, keys, quota, urls, RestDoor.HEARTBEAT);
             var e2b = new E2bDoor(sandboxes, keys, quota, tokens, Optional.of(preview.forwarder()), clock,
-                    new E2bSettings(settings.e2bInternet(), domain.map(PreviewDomain::authority), E2bSettings.DEFAULT.keepalive()));
+                    settings.e2b().at(domain.map(PreviewDomain::authority)));
             var mcp = new McpDoor(sandboxes, keys, quota, (sandbox, port, valid) -> urls.link(sandbox, port, valid), settings.mcpOrigins());
             http.open(new Doors(List.of(e2b, preview, mcp), rest), RestDoor.errors());
             // After the port is ours: a key made for a front that does not come up would never be shown.

@@ -15,12 +15,12 @@ import java.util.stream.Stream;
 /// @param home the installation's directory
 /// @param listen address and port; 127.0.0.1 unless another is named; port 0 takes a free one
 /// @param localKeySha256 hash of the key that the command line of this machine uses, 32 bytes
-/// @param e2bInternet what clients of E2B get that ask for internet access
+/// @param e2b how its door behaves; the domain comes of `preview`
 /// @param mcpOrigins of web pages that may speak MCP to it, such as `https://chat.example.org`; usually none
 /// @param tied ends when its standard input does
 /// @param preview empty: ports are reached by header only
-record FrontSettings(Path home, InetSocketAddress listen, Optional<byte[]> localKeySha256, E2bSettings.Internet e2bInternet, List<String> mcpOrigins, boolean tied, Optional<PreviewSettings> preview) {
-    static final List<String> KNOWN = Stream.concat(Stream.of("--home", "--listen", "--local-key-sha256", "--mcp-origins", "--e2b-internet", "--domain"), PreviewSettings.OPTIONS.stream()).toList();
+record FrontSettings(Path home, InetSocketAddress listen, Optional<byte[]> localKeySha256, E2bSettings e2b, List<String> mcpOrigins, boolean tied, Optional<PreviewSettings> preview) {
+    static final List<String> KNOWN = Stream.concat(Stream.of("--home", "--listen", "--local-key-sha256", "--mcp-origins", "--e2b-internet", "--e2b-ports", "--domain"), PreviewSettings.OPTIONS.stream()).toList();
     static final Path DEFAULT_HOME = Path.of("/var/lib/caisson");
     static final InetSocketAddress DEFAULT_LISTEN = new InetSocketAddress("127.0.0.1", 7070);
 
@@ -29,7 +29,7 @@ record FrontSettings(Path home, InetSocketAddress listen, Optional<byte[]> local
         InetSocketAddress listen = DEFAULT_LISTEN;
         Optional<byte[]> local = Optional.empty();
         List<String> mcpOrigins = List.of();
-        var e2bInternet = E2bSettings.DEFAULT.internet();
+        var e2b = E2bSettings.DEFAULT;
         boolean tied = false;
         var preview = new HashMap<String, String>();
         var rest = arguments.iterator();
@@ -50,12 +50,13 @@ record FrontSettings(Path home, InetSocketAddress listen, Optional<byte[]> local
                 case "--home" -> home = Path.of(value).toAbsolutePath();
                 case "--listen" -> listen = address(value);
                 case "--mcp-origins" -> mcpOrigins = origins(value);
-                case "--e2b-internet" -> e2bInternet = E2bSettings.Internet.parse(value);
+                case "--e2b-internet" -> e2b = e2b.with(E2bSettings.Internet.parse(value));
+                case "--e2b-ports" -> e2b = e2b.with(E2bSettings.Ports.parse(value));
                 case "--local-key-sha256" -> local = Optional.of(sha256(value));
                 default -> preview.put(option, value);
             }
         }
-        return new FrontSettings(home, listen, local, e2bInternet, mcpOrigins, tied, PreviewSettings.of(preview, home.resolve("front")));
+        return new FrontSettings(home, listen, local, e2b, mcpOrigins, tied, PreviewSettings.of(preview, home.resolve("front")));
     }
 
     Path directory() {

@@ -41,9 +41,10 @@ final class CreateRequest {
                 in.map("envVars"), labels, tenant, idempotencyKey, pause ? SandboxSpec.OnLeaseEnd.PAUSE : SandboxSpec.OnLeaseEnd.DELETE, publicPorts(in));
     }
 
-    /// Ports are private unless the maker says otherwise in so many words.
-    private static boolean publicPorts(JsonObject in) {
-        return in.child("network").map(network -> network.truth("allowPublicTraffic", false)).orElse(false);
+    /// Ports are private unless the maker says otherwise in so many words, or the operator did for all.
+    private boolean publicPorts(JsonObject in) {
+        boolean unsaid = settings.ports() == E2bSettings.Ports.PUBLIC;
+        return in.child("network").map(network -> network.truth("allowPublicTraffic", unsaid)).orElse(unsaid);
     }
 
     /// A template that is not there is refused by whoever makes the sandbox.

@@ -7,10 +7,39 @@ import java.util.Optional;
 /// How the door was told to behave.
 ///
 /// @param internet what becomes of a wish for internet access, which a sandbox here never has
+/// @param ports who may reach a sandbox's ports when its maker does not say
 /// @param domain under which ports of sandboxes are reached as `<port>-<id>.<domain>`; may end in `:port`; empty leaves it to the client
 /// @param keepalive longest silence on a stream when the client names none. 1 second to 1 hour
-public record E2bSettings(Internet internet, Optional<String> domain, Duration keepalive) {
-    public static final E2bSettings DEFAULT = new E2bSettings(Internet.REFUSE, Optional.empty(), Duration.ofSeconds(50));
+public record E2bSettings(Internet internet, Ports ports, Optional<String> domain, Duration keepalive) {
+    public static final E2bSettings DEFAULT = new E2bSettings(Internet.REFUSE, Ports.PRIVATE, Optional.empty(), Duration.ofSeconds(50));
+
+    public E2bSettings at(Optional<String> domain) {
+        return new E2bSettings(internet, ports, domain, keepalive);
+    }
+
+    public E2bSettings with(Internet internet) {
+        return new E2bSettings(internet, ports, domain, keepalive);
+    }
+
+    public E2bSettings with(Ports ports) {
+        return new E2bSettings(internet, ports, domain, keepalive);
+    }
+
+    /// Who may reach the ports of a sandbox whose maker does not say.
+    public enum Ports {
+        /// Whoever has its traffic token, its access token, or a signed link.
+        PRIVATE,
+        /// Everybody who knows its name, as with E2B.
+        PUBLIC;
+
+        public static Ports parse(String text) {
+            return switch (text) {
+                case "private" -> PRIVATE;
+                case "public" -> PUBLIC;
+                default -> throw Failure.Code.BAD_REQUEST.with("--e2b-ports cannot be '" + Failure.shown(text) + "'", "choose private or public");
+            };
+        }
+    }
 
     /// What becomes of a wish for internet access.
     public enum Internet {

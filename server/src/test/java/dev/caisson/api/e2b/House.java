@@ -57,6 +57,10 @@ final class House implements AutoCloseable {
     private final HttpClient client = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
 
     House(Path directory) {
+        this(directory, E2bSettings.DEFAULT);
+    }
+
+    House(Path directory, E2bSettings settings) {
         JETTY.setLevel(Level.WARNING);
         var clock = InstantSource.fixed(NOW);
         sandboxes = new FakeSandboxes(directory.resolve("boxes"));
@@ -64,7 +68,7 @@ final class House implements AutoCloseable {
         key = keys.create("test").text().secret();
         tokens = SandboxTokens.open(directory.resolve("token.secret"), new SecureRandom());
         preview = new PreviewDoor(Optional.empty(), sandboxes, tokens, new PortLinks(tokens, clock), EdgeLimits.DEFAULT);
-        var door = new E2bDoor(sandboxes, keys, new Quota(sandboxes, 100), tokens, Optional.of(preview.forwarder()), clock, E2bSettings.DEFAULT);
+        var door = new E2bDoor(sandboxes, keys, new Quota(sandboxes, 100), tokens, Optional.of(preview.forwarder()), clock, settings);
         server = new HttpListener(ListenSettings.at(new InetSocketAddress("127.0.0.1", 0)));
         server.open(new Doors(List.of(door), elsewhere()), RestDoor.errors());
     }
