@@ -3,12 +3,9 @@ package dev.caisson.edge;
 import dev.caisson.policy.PortLinks;
 import dev.caisson.policy.SandboxTokens;
 import dev.caisson.sandbox.SandboxId;
-import dev.caisson.sandbox.Sandboxes;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpMethod;
 import org.eclipse.jetty.server.Request;
@@ -28,23 +25,15 @@ final class Admission {
     /// The cookie it is exchanged for. With TLS the prefix makes browsers refuse one that another host or a plain page has set.
     static final String LINK_COOKIE = "caisson-link";
     static final String SECURE_LINK_COOKIE = "__Host-" + LINK_COOKIE;
-    private static final int REMEMBERED = 4_096;
 
     private final SandboxTokens tokens;
     private final PortLinks links;
-    private final Sandboxes sandboxes;
-    /// What sandboxes were made with; ids are never used again, so what was true stays true.
-    private final Map<SandboxId, Boolean> open = new LinkedHashMap<>(64, 0.75f, true) {
-        @Override
-        protected boolean removeEldestEntry(Map.Entry<SandboxId, Boolean> eldest) {
-            return size() > REMEMBERED;
-        }
-    };
+    private final KnownSandboxes known;
 
-    Admission(SandboxTokens tokens, PortLinks links, Sandboxes sandboxes) {
+    Admission(SandboxTokens tokens, PortLinks links, KnownSandboxes known) {
         this.tokens = tokens;
         this.links = links;
-        this.sandboxes = sandboxes;
+        this.known = known;
     }
 
     /// What is decided about a request.
@@ -100,17 +89,7 @@ final class Admission {
     }
 
     private boolean isOpen(SandboxId sandbox) {
-        synchronized (open) {
-            Boolean known = open.get(sandbox);
-            if (known != null) {
-                return known;
-            }
-        }
-        boolean now = sandboxes.get(sandbox).spec().publicPorts();
-        synchronized (open) {
-            open.put(sandbox, now);
-        }
-        return now;
+        return known.of(sandbox).open();
     }
 
     private static List<String> cookies(Request request) {

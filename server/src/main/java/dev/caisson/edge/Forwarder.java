@@ -1,6 +1,7 @@
 package dev.caisson.edge;
 
 import dev.caisson.api.PortForwarder;
+import dev.caisson.policy.Waking;
 import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.SandboxException;
 import dev.caisson.sandbox.SandboxId;
@@ -36,6 +37,8 @@ public final class Forwarder implements PortForwarder, AutoCloseable {
     private static final Set<String> REPEATABLE = Set.of("GET", "HEAD", "OPTIONS");
 
     private final Sandboxes sandboxes;
+    private final KnownSandboxes known;
+    private final Waking waking;
     private final Admission admission;
     private final EdgeLimits limits;
     private final GuestPool pool = new GuestPool();
@@ -43,8 +46,10 @@ public final class Forwarder implements PortForwarder, AutoCloseable {
     private final ConcurrentHashMap<SandboxId, AtomicInteger> connections = new ConcurrentHashMap<>();
     private final Thread watch;
 
-    Forwarder(Sandboxes sandboxes, Admission admission, EdgeLimits limits) {
+    Forwarder(Sandboxes sandboxes, KnownSandboxes known, Admission admission, EdgeLimits limits) {
         this.sandboxes = sandboxes;
+        this.known = known;
+        this.waking = new Waking(sandboxes);
         this.admission = admission;
         this.limits = limits;
         watch = Thread.ofVirtual().name("quiet").start(this::watch);
@@ -98,7 +103,7 @@ public final class Forwarder implements PortForwarder, AutoCloseable {
         };
     }
 
-    /// Carries a request that has been admitted.
+    /// Carries a request that has been admitted, and wakes the sandbox before if its maker wanted that.
     ///
     /// @param pathQuery for the request line
     /// @param authority for Host
@@ -110,6 +115,9 @@ public final class Forwarder implements PortForwarder, AutoCloseable {
         var key = new GuestPool.Key(sandbox, port);
         var outgoing = Outgoing.of(request, pathQuery, authority);
         try {
+            if (known.of(sandbox).wakes()) {
+                waking.wake(sandbox);
+            }
             if (outgoing.body().isEmpty() && REPEATABLE.contains(request.getMethod()) && !outgoing.upgrade()) {
                 Optional<GuestConnection> kept = pool.take(key);
                 if (kept.isPresent() && exchange(request, response, callback, key, outgoing, kept.get(), true)) {
@@ -118,6 +126,9 @@ public final class Forwarder implements PortForwarder, AutoCloseable {
             }
             exchange(request, response, callback, key, outgoing, dial(key), false);
         } catch (SandboxException e) {
+            if (e.code() == Failure.Code.SANDBOX_NOT_FOUND) {
+                known.forget(sandbox);
+            }
             failed(request, response, callback, unreachable(e, sandbox, port), e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

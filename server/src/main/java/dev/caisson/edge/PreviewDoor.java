@@ -31,8 +31,9 @@ public final class PreviewDoor implements Door, AutoCloseable {
     /// @param domain empty when there is none: nothing is taken, and [#forwarder] still works
     public PreviewDoor(Optional<PreviewDomain> domain, Sandboxes sandboxes, SandboxTokens tokens, PortLinks links, EdgeLimits limits) {
         this.domain = domain;
-        admission = new Admission(tokens, links, sandboxes);
-        forwarder = new Forwarder(sandboxes, admission, limits);
+        var known = new KnownSandboxes(sandboxes);
+        admission = new Admission(tokens, links, known);
+        forwarder = new Forwarder(sandboxes, known, admission, limits);
     }
 
     /// For doors that learn a request's sandbox and port in another way.

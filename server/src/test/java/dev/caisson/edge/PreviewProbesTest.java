@@ -3,6 +3,7 @@ package dev.caisson.edge;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.caisson.policy.SandboxTokens;
+import dev.caisson.policy.Waking;
 import dev.caisson.sandbox.SandboxSpec;
 import dev.caisson.sandbox.SandboxState;
 import java.io.ByteArrayOutputStream;
@@ -17,6 +18,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -113,6 +115,23 @@ class PreviewProbesTest extends OpenPreview {
         assertThat(refused.body()).contains("paused");
         assertThat(sandboxes.get(id).state()).isEqualTo(SandboxState.PAUSED);
         assertThat(sandboxes.dials()).isZero();
+    }
+
+    @Test
+    void whoMayReachASandboxWakesItIfItsMakerWantedThat() throws IOException {
+        try (var guest = Guest.polite()) {
+            var sleeper = sandboxes.create(SandboxSpec.defaults().withLabels(Waking.wish(Map.of()))).id();
+            sandboxes.listen(sleeper, 3000, guest.port());
+            sandboxes.pause(sleeper);
+            String request = get("/", "Caisson-Token: " + tokens.token(sleeper, SandboxTokens.Purpose.TRAFFIC)).replace(id.value(), sleeper.value());
+            assertThat(send(get("/").replace(id.value(), sleeper.value())).status()).isEqualTo(403);
+            assertThat(sandboxes.get(sleeper).state()).isEqualTo(SandboxState.PAUSED);
+            assertThat(send(request).status()).isEqualTo(200);
+            assertThat(sandboxes.get(sleeper).state()).isEqualTo(SandboxState.RUNNING);
+            // Also when a connection into it has been kept.
+            sandboxes.pause(sleeper);
+            assertThat(send(request).status()).isEqualTo(200);
+        }
     }
 
     @Test

@@ -2,6 +2,7 @@ package dev.caisson.api.e2b;
 
 import dev.caisson.json.JsonObject;
 import dev.caisson.policy.TierPolicy;
+import dev.caisson.policy.Waking;
 import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.Limits;
 import dev.caisson.sandbox.SandboxException;
@@ -35,7 +36,8 @@ final class CreateRequest {
         refuseWhatIsNotThere(in);
         refuseWaysOut(in);
         boolean pause = in.truth("autoPause", false);
-        var labels = Metadata.toLabels(in.map("metadata"), resumes(in));
+        var metadata = Metadata.toLabels(in.map("metadata"));
+        var labels = resumes(in) ? Waking.wish(metadata) : metadata;
         return new SandboxSpec(
                 template, Trust.UNTRUSTED, tiers.choose(Trust.UNTRUSTED, Optional.empty()), limits(template), lease(in, "timeout").orElse(lease),
                 in.map("envVars"), labels, tenant, idempotencyKey, pause ? SandboxSpec.OnLeaseEnd.PAUSE : SandboxSpec.OnLeaseEnd.DELETE, publicPorts(in));

@@ -4,6 +4,7 @@ import dev.caisson.api.PortForwarder;
 import dev.caisson.json.Json;
 import dev.caisson.policy.SandboxTokens;
 import dev.caisson.policy.SandboxTokens.Purpose;
+import dev.caisson.policy.Waking;
 import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.SandboxException;
 import dev.caisson.sandbox.SandboxId;
@@ -23,6 +24,7 @@ final class DataPlane {
 
     private final Sandboxes sandboxes;
     private final SandboxTokens tokens;
+    private final Waking waking;
     private final Optional<PortForwarder> forwarder;
     private final E2bSettings settings;
     private final Faults faults;
@@ -33,6 +35,7 @@ final class DataPlane {
     DataPlane(Sandboxes sandboxes, SandboxTokens tokens, Optional<PortForwarder> forwarder, InstantSource clock, E2bSettings settings, Faults faults) {
         this.sandboxes = sandboxes;
         this.tokens = tokens;
+        this.waking = new Waking(sandboxes);
         this.forwarder = forwarder;
         this.settings = settings;
         this.faults = faults;
@@ -79,7 +82,8 @@ final class DataPlane {
     }
 
     private void forward(Call call, Target target) {
-        Optional<SandboxInfo> sandbox = target.sandbox().flatMap(this::running);
+        // Who may wake it is the forwarder's to judge.
+        Optional<SandboxInfo> sandbox = target.sandbox().flatMap(this::found).filter(info -> info.state() == SandboxState.RUNNING || info.state() == SandboxState.PAUSED && Waking.isWanted(info.spec()));
         if (sandbox.isEmpty()) {
             refuseGone(call, target);
         } else if (forwarder.isEmpty()) {
@@ -117,18 +121,15 @@ final class DataPlane {
 
     /// A paused sandbox that was made to be woken by requests, if this one has the right to.
     private Optional<SandboxInfo> woken(Call call, Target target) {
-        Optional<SandboxInfo> paused = target.sandbox().flatMap(this::found).filter(info -> info.state() == SandboxState.PAUSED && Metadata.resumes(info.spec()));
+        Optional<SandboxInfo> paused = target.sandbox().flatMap(this::found).filter(info -> info.state() == SandboxState.PAUSED);
         if (paused.isEmpty() || !tokens.matches(call.header("X-Access-Token"), paused.get().id(), Purpose.CONTROL)) {
             return Optional.empty();
         }
         try {
-            return Optional.of(sandboxes.resume(paused.get().id(), paused.get().spec().lease()));
+            return Optional.of(waking.wake(paused.get().id())).filter(info -> info.state() == SandboxState.RUNNING);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new Refusal(503, "this server is stopping");
-        } catch (SandboxException e) {
-            // Another request may have woken it in this moment.
-            return running(paused.get().id());
         }
     }
 

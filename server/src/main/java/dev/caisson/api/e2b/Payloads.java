@@ -3,6 +3,7 @@ package dev.caisson.api.e2b;
 import dev.caisson.json.Json;
 import dev.caisson.policy.SandboxTokens;
 import dev.caisson.policy.SandboxTokens.Purpose;
+import dev.caisson.policy.Waking;
 import dev.caisson.sandbox.Limits;
 import dev.caisson.sandbox.SandboxInfo;
 import dev.caisson.sandbox.SandboxSpec;
@@ -39,7 +40,7 @@ final class Payloads {
         out.writeBooleanProperty("allowInternetAccess", false);
         out.writeObjectPropertyStart("lifecycle");
         out.writeStringProperty("onTimeout", info.spec().onLeaseEnd() == SandboxSpec.OnLeaseEnd.PAUSE ? "pause" : "kill");
-        out.writeBooleanProperty("autoResume", Metadata.resumes(info.spec()));
+        out.writeBooleanProperty("autoResume", Waking.isWanted(info.spec()));
         out.writeEndObject();
     }
 

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.caisson.policy.Waking;
 import java.io.ByteArrayInputStream;
 import java.io.EOFException;
 import java.io.IOException;
@@ -82,10 +83,11 @@ final class CodecTest {
 
     @Test
     void keepsMetadataExactlyWhateverItIsCalled() {
-        var metadata = Map.of("a", "b c&d=e", "caisson.e2b.auto-resume", "mine", "", "empty name");
-        var labels = Metadata.toLabels(metadata, true);
+        var metadata = Map.of("a", "b c&d=e", "caisson.auto-resume", "mine", "", "empty name");
+        var labels = Metadata.toLabels(metadata);
         assertEquals(metadata, Metadata.ofLabels(labels));
-        assertTrue(labels.containsKey("caisson.e2b.auto-resume"));
+        assertFalse(labels.containsKey("caisson.auto-resume"), "that name is not the caller's to give");
+        assertEquals(metadata, Metadata.ofLabels(Waking.wish(labels)), "nor is it told to callers");
     }
 
     @Test
