@@ -35,7 +35,7 @@ record ByteRange(long offset, long length) {
             }
         }
         if (first >= size || last < first) {
-            throw new Refusal(416, "the file has " + size + " bytes, and nothing of the range asked for");
+            throw Refusal.beyond(size);
         }
         return Optional.of(new ByteRange(first, last - first + 1));
     }

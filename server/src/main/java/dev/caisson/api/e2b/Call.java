@@ -115,11 +115,17 @@ record Call(Request request, Response response, Callback callback) {
     }
 
     void refuse(Refusal refusal) {
-        refuse(refusal.status(), refusal.bytes(), refusal.isWorthARetry());
+        restart();
+        refusal.contentRange().ifPresent(range -> put(HttpHeader.CONTENT_RANGE.asString(), range));
+        say(refusal.status(), refusal.bytes(), refusal.isWorthARetry());
     }
 
     void refuse(int status, byte[] document, boolean retry) {
         restart();
+        say(status, document, retry);
+    }
+
+    private void say(int status, byte[] document, boolean retry) {
         if (!retry) {
             put("Should-Retry", "false");
         }

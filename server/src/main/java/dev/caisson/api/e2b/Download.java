@@ -56,7 +56,7 @@ final class Download {
         // A size of 0 tells nothing: files of /proc have it.
         long size = info.target().map(FileInfo.Target::size).orElse(info.size());
         boolean sized = Guest.resolvedKind(info) == FileInfo.Kind.FILE && size > 0;
-        Optional<ByteRange> range = sized && isWhatRangeMeans(modified) ? range(size) : Optional.empty();
+        Optional<ByteRange> range = sized && isWhatRangeMeans(modified) ? ByteRange.parse(call.header("Range"), size) : Optional.empty();
         boolean conditional = !call.header("Range").isEmpty() || !call.header("If-Range").isEmpty();
         boolean gzip = Encodings.parse(call.header(HttpHeader.ACCEPT_ENCODING.asString())).wantsGzip() && !conditional;
         long length = range.map(ByteRange::length).orElse(sized ? size : Long.MAX_VALUE);
@@ -81,15 +81,6 @@ final class Download {
             if (e.code() == Failure.Code.IS_A_DIRECTORY) {
                 throw new Refusal(400, "path '" + Failure.shown(path, 4096) + "' is a directory");
             }
-            throw e;
-        }
-    }
-
-    private Optional<ByteRange> range(long size) {
-        try {
-            return ByteRange.parse(call.header("Range"), size);
-        } catch (Refusal e) {
-            call.put(HttpHeader.CONTENT_RANGE.asString(), "bytes */" + size);
             throw e;
         }
     }

@@ -3,12 +3,14 @@ package dev.caisson.api.e2b;
 import dev.caisson.json.Json;
 import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.SandboxException;
+import java.util.Optional;
 
 /// A request refused over plain HTTP, in E2B's form: a status, and a body `{code, message}` whose code is the status again, because clients read either.
 final class Refusal extends RuntimeException {
     private static final long serialVersionUID = 1;
     private final int status;
     private final String errorCode;
+    private final long wholeSize;
 
     Refusal(int status, String message) {
         this(status, message, "");
@@ -16,9 +18,19 @@ final class Refusal extends RuntimeException {
 
     /// @param errorCode a word that some clients match on; may be empty
     Refusal(int status, String message, String errorCode) {
+        this(status, message, errorCode, -1);
+    }
+
+    private Refusal(int status, String message, String errorCode, long wholeSize) {
         super(message);
         this.status = status;
         this.errorCode = errorCode;
+        this.wholeSize = wholeSize;
+    }
+
+    /// Of a range that lies beyond what has `size` bytes.
+    static Refusal beyond(long size) {
+        return new Refusal(416, "the file has " + size + " bytes, and nothing of the range asked for", "", size);
     }
 
     static Refusal unsupported(String what) {
@@ -55,6 +67,11 @@ final class Refusal extends RuntimeException {
 
     int status() {
         return status;
+    }
+
+    /// What `Content-Range` says with a 416: the size that a range could be of. Empty for other refusals.
+    Optional<String> contentRange() {
+        return wholeSize < 0 ? Optional.empty() : Optional.of("bytes */" + wholeSize);
     }
 
     String text() {
