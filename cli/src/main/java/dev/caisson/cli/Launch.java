@@ -33,7 +33,7 @@ final class Launch {
     /// platform thread wakes whom it polls for without a detour over a virtual one.
     private static final List<String> JVM = List.of(
             "-XX:+UseSerialGC", "-XX:+UseCompactObjectHeaders", "-XX:TrimNativeHeapInterval=5000", "-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData", "-XX:MinHeapFreeRatio=10",
-            "-XX:MaxHeapFreeRatio=25", "-Xss512k", "-XX:ReservedCodeCacheSize=24m", "-Djdk.pollerMode=1", "-Djdk.nio.maxCachedBufferSize=131072", "-Dfile.encoding=UTF-8",
+            "-XX:MaxHeapFreeRatio=25", "-XX:-ShrinkHeapInSteps", "-Xss512k", "-XX:ReservedCodeCacheSize=24m", "-Djdk.pollerMode=1", "-Djdk.nio.maxCachedBufferSize=131072", "-Dfile.encoding=UTF-8",
             "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow");
 
     /// Front and node hold at most 1 MiB a channel of at most some hundred streams; the deadman holds a journal's rows, and has nothing to do that is worth compiling twice.

@@ -12,6 +12,7 @@ import org.eclipse.jetty.http.HttpVersion;
 import org.eclipse.jetty.http.UriCompliance;
 import org.eclipse.jetty.http2.server.HTTP2CServerConnectionFactory;
 import org.eclipse.jetty.http2.server.HTTP2ServerConnectionFactory;
+import org.eclipse.jetty.io.ArrayByteBufferPool;
 import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.NetworkConnectionLimit;
@@ -29,6 +30,8 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Cleanup: close stops listening at once and ends open requests.
 public final class HttpListener implements AutoCloseable {
+    /// Of buffers on the heap, and as much outside it.
+    private static final long MAX_KEPT_BYTES = 4L << 20;
     /// Requests, heartbeats of the server itself and its selectors at a time.
     private static final int MAX_TASKS = 40_000;
     private static final int MAX_WATCHERS = 16;
@@ -48,7 +51,7 @@ public final class HttpListener implements AutoCloseable {
     /// else to open does that at the same time.
     public HttpListener(ListenSettings settings) {
         this.settings = settings;
-        server = new Server(threads());
+        server = new Server(threads(), null, buffers());
         // Streams may go on for a day: they are cut, which their clients can tell from an end.
         server.setStopTimeout(0);
 
@@ -130,6 +133,11 @@ public final class HttpListener implements AutoCloseable {
         watching.setName("http");
         watching.setVirtualThreadsExecutor(answering);
         return watching;
+    }
+
+    /// Kept for the next request: less than Jetty would keep, which is what a thousand connections at once have left behind, for good.
+    private static ArrayByteBufferPool buffers() {
+        return new ArrayByteBufferPool(0, -1, -1, -1, MAX_KEPT_BYTES, MAX_KEPT_BYTES);
     }
 
     private static HttpConfiguration http() {
