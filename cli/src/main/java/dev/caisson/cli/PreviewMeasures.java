@@ -2,7 +2,7 @@ package dev.caisson.cli;
 
 import dev.caisson.client.CommandOptions;
 import dev.caisson.client.Sandbox;
-import dev.caisson.client.SandboxOptions;
+import dev.caisson.client.Tier;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.Socket;
@@ -71,14 +71,15 @@ final class PreviewMeasures {
     private PreviewMeasures() {}
 
     static final List<Measure> ALL = List.of(
-            new Measure("preview-latency", "ms p50 of a request through a preview URL, beside a client inside the sandbox", PreviewMeasures::latency),
+            new Measure("preview-latency", "ms p50 of a request through a preview URL, beside a client inside the sandbox", bench -> latency(bench, Tier.GVISOR)),
+            new Measure("preview-latency-container", "the same in a sandbox of tier container, where the guest's kernel adds nothing", bench -> latency(bench, Tier.CONTAINER)),
             new Measure("preview-throughput", "MB/s of a large answer through a preview URL, beside a client inside the sandbox", PreviewMeasures::throughput),
             new Measure("preview-websockets", "WebSockets through preview URLs that all echo at a time", PreviewMeasures::webSockets));
 
     /// A sandbox with the server running, and where it is found.
     private record Serving(Sandbox sandbox, URI front, String host) implements AutoCloseable {
-        static Serving start(Bench bench) {
-            var sandbox = bench.caisson().create(SandboxOptions.defaults().withPublicPorts().withOpenFiles(8_192).withLease(Duration.ofMinutes(10)));
+        static Serving start(Bench bench, Tier tier) {
+            var sandbox = bench.caisson().create(Bench.options(tier).withPublicPorts().withOpenFiles(8_192).withLease(Duration.ofMinutes(10)));
             try {
                 sandbox.start(CommandOptions.of("node", "-e", SERVER).withTimeout(Duration.ofMinutes(10)));
                 var wait = sandbox.run("bash", "-c", "for i in $(seq 200); do (exec 3<>/dev/tcp/127.0.0.1/" + PORT + ") 2>/dev/null && exit 0; sleep 0.05; done; exit 1");
@@ -121,9 +122,9 @@ final class PreviewMeasures {
         }
     }
 
-    private static Measure.Figure latency(Bench bench) throws Exception {
+    private static Measure.Figure latency(Bench bench, Tier tier) throws Exception {
         int rounds = bench.rounds(1_000);
-        try (var serving = Serving.start(bench); var http = serving.http()) {
+        try (var serving = Serving.start(bench, tier); var http = serving.http()) {
             Bench.Doing ask = () -> {
                 http.send(serving.head("/"), NOTHING);
                 answered(http, 2);
@@ -138,7 +139,7 @@ final class PreviewMeasures {
     }
 
     private static Measure.Figure throughput(Bench bench) throws Exception {
-        try (var serving = Serving.start(bench); var http = serving.http()) {
+        try (var serving = Serving.start(bench, Tier.GVISOR); var http = serving.http()) {
             double direct = BYTES / 1e6 / serving.inside(FETCH);
             long start = System.nanoTime();
             http.send(serving.head("/big"), NOTHING);
@@ -150,7 +151,7 @@ final class PreviewMeasures {
 
     private static Measure.Figure webSockets(Bench bench) throws Exception {
         var sockets = new ArrayList<Socket>();
-        try (var serving = Serving.start(bench); var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+        try (var serving = Serving.start(bench, Tier.GVISOR); var threads = Executors.newVirtualThreadPerTaskExecutor()) {
             long start = System.nanoTime();
             var opening = new Semaphore(32);
             var opened = new ArrayList<Future<Socket>>();
