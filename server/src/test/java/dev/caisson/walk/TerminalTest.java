@@ -71,7 +71,7 @@ class TerminalTest {
         var ran = CAISSON.caisson().in(List.of("python3", script.toString())).run(
                 "run", "-q", "--tty", "--", "bash", "-c",
                 "tty; stty size; trap 'echo interrupted' INT; trap 'stty size' WINCH; echo 'red?'; while ! read -r -t 1 answer && [[ -z $answer ]]; do :; done; echo \"so $answer\" >&2; sleep 30; exit 7",
-                "==", "33 101=size", "44 120=red\\r", "so red=\\x03");
+                "==", "red?=size", "44 120=red\\r", "so red=\\x03");
         var screen = new String(ran.out(), StandardCharsets.UTF_8);
         assertThat(screen).contains("/dev/pts/", "33 101\r\n", "44 120\r\n", "so red\r\n", "interrupted\r\n");
         assertThat(ran.status()).as(screen).isEqualTo(7);
