@@ -17,7 +17,7 @@ import java.nio.ByteBuffer;
 ///
 /// When the link breaks and the agent dials again, the stream goes on where it stopped; when the sandbox is gone, it ends with the reason.
 final class CommandRun implements CommandStream {
-    private final Keeper keeper;
+    private final KeptCommands commands;
     private final CommandWatch watch;
     /// Bytes taken of each channel.
     private final long[] taken;
@@ -25,8 +25,8 @@ final class CommandRun implements CommandStream {
     private boolean begun;
     private volatile boolean ended;
 
-    CommandRun(Keeper keeper, CommandWatch watch, GuestCommand guest) {
-        this.keeper = keeper;
+    CommandRun(KeptCommands commands, CommandWatch watch, GuestCommand guest) {
+        this.commands = commands;
         this.watch = watch;
         this.guest = guest;
         this.taken = new long[] {guest.offset(Channel.STDOUT), guest.offset(Channel.STDERR)};
@@ -44,12 +44,12 @@ final class CommandRun implements CommandStream {
         }
         while (true) {
             if (!guest.isReady()) {
-                keeper.keep(watch);
+                commands.keep(watch);
             }
             try {
                 switch (guest.next()) {
                     case GuestEvent.Output output -> {
-                        keeper.keep(watch);
+                        commands.keep(watch);
                         ByteBuffer allowed = withinLimit(output);
                         if (allowed.hasRemaining()) {
                             return new CommandEvent.Output(output.channel(), output.offset(), allowed);
@@ -58,12 +58,12 @@ final class CommandRun implements CommandStream {
                     case GuestEvent.Exited exit -> {
                         ended = true;
                         watch.taken(taken[0], taken[1]);
-                        return new CommandEvent.Ended(keeper.commandEnded(watch, exit));
+                        return new CommandEvent.Ended(commands.ended(watch, exit));
                     }
                 }
             } catch (LinkException e) {
                 if (!reattached(e)) {
-                    return new CommandEvent.Ended(keeper.commandLost(watch));
+                    return new CommandEvent.Ended(commands.lost(watch));
                 }
             }
         }
@@ -72,7 +72,7 @@ final class CommandRun implements CommandStream {
     /// Takes the stream up again with each agent that dials; false when the sandbox, or all that was held of the command, is gone.
     private boolean reattached(LinkException why) throws InterruptedException {
         LinkException last = why;
-        for (var agent = keeper.agentAgain(guest, last); agent.isPresent(); agent = keeper.agentAgain(guest, last)) {
+        for (var agent = commands.agentAgain(guest, last); agent.isPresent(); agent = commands.agentAgain(guest, last)) {
             try {
                 guest = attachedAgain(agent.get());
                 return true;
@@ -143,7 +143,7 @@ final class CommandRun implements CommandStream {
     /// The agent hears that the end was taken only now, so that whoever waited for it is told first.
     @Override
     public void close() {
-        keeper.keep(watch);
+        commands.keep(watch);
         if (ended) {
             try {
                 guest.finish();

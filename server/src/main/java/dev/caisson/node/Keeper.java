@@ -1,20 +1,10 @@
 package dev.caisson.node;
 
 import dev.caisson.guest.Agent;
-import dev.caisson.guest.GuestCommand;
-import dev.caisson.guest.GuestEvent;
-import dev.caisson.guest.HeldCommand;
 import dev.caisson.image.StartCommand;
 import dev.caisson.link.LinkException;
 import dev.caisson.runtime.Boot;
 import dev.caisson.runtime.Driver;
-import dev.caisson.sandbox.ByteSize;
-import dev.caisson.sandbox.CommandEvent;
-import dev.caisson.sandbox.CommandId;
-import dev.caisson.sandbox.CommandInfo;
-import dev.caisson.sandbox.CommandResult;
-import dev.caisson.sandbox.CommandSpec;
-import dev.caisson.sandbox.CommandStream;
 import dev.caisson.sandbox.EndReason;
 import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.Life;
@@ -23,24 +13,13 @@ import dev.caisson.sandbox.SandboxException;
 import dev.caisson.sandbox.SandboxInfo;
 import dev.caisson.sandbox.SandboxSpec;
 import dev.caisson.sandbox.SandboxState;
-import dev.caisson.sandbox.TemplateName;
 import dev.caisson.sandbox.Tier;
-import dev.caisson.sandbox.UsageSample;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
-import java.time.Instant;
-import java.time.temporal.ChronoUnit;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
@@ -56,11 +35,6 @@ final class Keeper {
     private static final Duration HELLO_PATIENCE = Duration.ofSeconds(60);
     /// For an agent whose link broke to dial again.
     private static final Duration REDIAL_PATIENCE = Duration.ofSeconds(20);
-    private static final int MAX_COMMANDS = 2_048;
-    /// Of a template's own command.
-    private static final String START_TAG = "start";
-    /// Between two looks whether a new sandbox is ready.
-    private static final Duration READY_POLL = Duration.ofMillis(20);
 
     private final Machine machine;
     private final Boot boot;
@@ -75,18 +49,14 @@ final class Keeper {
     private @Nullable SandboxException failure;
     private @Nullable Receipt receipt;
     private @Nullable AgentDoor door;
-    private final Map<CommandId, CommandWatch> commands = new LinkedHashMap<>();
-    private long lastCommand;
+    private final KeptCommands commands;
+    private final UsageSampler usage;
     /// True from a node's start until the agent of a sandbox that was left running has told which commands it holds.
     private boolean takingUp;
     /// In [Uptime]; means something while the state is PAUSED.
     private long pausedNanos;
     /// How long commands that are not taken up yet have stood still. Unit: nanoseconds.
     private long stoodStill;
-    private final UsageHistory history;
-    /// What the guest last said; it is asked aside, so that one that does not answer holds nobody up.
-    private volatile ByteSize diskUsed = new ByteSize(0);
-    private final AtomicBoolean askingDisk = new AtomicBoolean();
 
     Keeper(Machine machine, Boot boot, JournalEntry entry) {
         this.machine = machine;
@@ -96,7 +66,8 @@ final class Keeper {
         this.deadlineNanos = entry.deadlineNanos();
         this.createMillis = entry.createMillis();
         this.pausedNanos = entry.pausedNanos().orElse(0);
-        this.history = new UsageHistory(entry.spec().limits());
+        this.commands = new KeptCommands(this, machine, boot, entry);
+        this.usage = new UsageSampler(machine, boot, entry, this::agentToAsk);
     }
 
     JournalEntry entry() {
@@ -132,7 +103,7 @@ final class Keeper {
             if (agent.isEmpty()) {
                 end(deathReason(EndReason.LOST));
             } else {
-                takeUp(agent.get().held());
+                takeUp(agent.get());
             }
         } catch (IOException e) {
             log(System.Logger.Level.WARNING, "cannot take up the sandbox again: " + e.getMessage());
@@ -151,11 +122,11 @@ final class Keeper {
         Agent agent = awaitHello(HELLO_PATIENCE).orElseThrow(this::neverSaidHello);
         agent.adopt(entry.id().value(), entry.spec().env(), "user", 0, new byte[0]);
         if (start.isPresent()) {
-            begin(agent, start.get());
+            new TemplateStart(machine, boot, entry, commands, () -> isEnding() || isDead()).begin(agent, start.get());
         }
         long millis = Duration.ofNanos(machine.uptime().now() - startedNanos).toMillis();
         machine.journal().running(entry.id(), millis);
-        history.begin(startedNanos, Duration.ZERO);
+        usage.begin(startedNanos);
         lock.lock();
         try {
             createMillis = millis;
@@ -166,53 +137,6 @@ final class Keeper {
         } finally {
             lock.unlock();
         }
-    }
-
-    /// Starts the template's own command and waits until something listens on its port.
-    private void begin(Agent agent, StartCommand start) throws IOException, InterruptedException {
-        // Its output goes nowhere; it ends with the sandbox.
-        var spec = new CommandSpec(
-                List.of("/bin/sh", "-c", start.command()), Map.of(), "/", start.user(), Optional.empty(), CommandSpec.MAX_TIMEOUT, CommandSpec.DEFAULT_OUTPUT_LIMIT, false, START_TAG, CommandSpec.Unread.DROP, false);
-        // A lease that is over first ends the wait as well.
-        long deadline = Math.min(machine.uptime().in(start.patience()), entry.deadlineNanos());
-        try (var running = run(agent, spec)) {
-            while (!listens(agent, start.port())) {
-                refuseToWait(agent, running.id(), start, deadline);
-                TimeUnit.NANOSECONDS.sleep(READY_POLL.toNanos());
-            }
-        }
-    }
-
-    private static boolean listens(Agent agent, int port) throws InterruptedException, LinkException {
-        try {
-            agent.dial(port).close();
-            return true;
-        } catch (SandboxException e) {
-            if (e.code() != Failure.Code.PORT_CLOSED) {
-                throw e;
-            }
-            return false;
-        }
-    }
-
-    private void refuseToWait(Agent agent, CommandId id, StartCommand start, long deadline) throws InterruptedException, LinkException {
-        var template = entry.spec().template();
-        var ended = agent.commands().stream().filter(held -> held.id().equals(id)).flatMap(held -> held.exit().stream()).findFirst();
-        if (ended.isPresent()) {
-            throw Failure.Code.GUEST_FAILED.with(
-                    "the start command of template " + template + " ended with status " + ended.get().status() + " before the sandbox was ready", "ask for more memory, or build the template again: caisson template build --again " + template);
-        }
-        if (isEnding() || isDead()) {
-            throw neverReady(template, start, "the sandbox ended");
-        }
-        if (!machine.uptime().until(deadline).isPositive()) {
-            throw neverReady(template, start, "nothing listened on port " + start.port() + " within " + start.patience().toSeconds() + " s, or before its lease was over");
-        }
-    }
-
-    private SandboxException neverReady(TemplateName template, StartCommand start, String what) {
-        var starved = machine.cgroups().oomKills(boot.cgroup()) > 0 ? ", out of memory" : "";
-        return Failure.Code.GUEST_FAILED.with("a sandbox of template " + template + " did not become ready: " + what + starved, "ask for more memory or CPU; its start command is: " + start.command());
     }
 
     private SandboxException notStarted(Exception e) {
@@ -289,19 +213,17 @@ final class Keeper {
         }
     }
 
-    private void takeUp(List<HeldCommand> held) throws InterruptedException {
-        for (HeldCommand command : held) {
-            // A command whose row was lost with the old node keeps running until the lease is over.
-            var started = entry.commands().stream().filter(one -> one.id().equals(command.id())).findFirst().orElseGet(
-                    () -> new JournalEntry.StartedCommand(command.id(), command.argv(), machine.uptime().now(), deadlineNanos, CommandSpec.DEFAULT_OUTPUT_LIMIT.bytes()));
-            var watch = watch(started.later(stoodStill), command.pid(), CommandTraits.of(command));
-            if (command.exit().isPresent()) {
-                commandEnded(watch, command.exit().get());
-                machine.journal().ended(entry.id(), command.id());
-            } else {
-                keep(watch);
-            }
+    private void takeUp(Agent agent) throws InterruptedException {
+        long still;
+        long deadline;
+        lock.lock();
+        try {
+            still = stoodStill;
+            deadline = deadlineNanos;
+        } finally {
+            lock.unlock();
         }
+        commands.takeUp(agent.held(), still, deadline);
         lock.lock();
         try {
             takingUp = false;
@@ -517,7 +439,7 @@ final class Keeper {
         state = SandboxState.PAUSED;
         pausedNanos = now;
         deadlineNanos = deadline;
-        commands.values().forEach(CommandWatch::pause);
+        commands.pause();
         changed.signalAll();
     }
 
@@ -549,7 +471,7 @@ final class Keeper {
             if (takingUp) {
                 stoodStill = pausedFor;
             }
-            commands.values().forEach(watch -> watch.resume(pausedFor));
+            commands.resume(pausedFor);
             changed.signalAll();
         } finally {
             lock.unlock();
@@ -557,46 +479,17 @@ final class Keeper {
         return info();
     }
 
-    /// Samples of its use; the first one is taken when there is none. Not when the sandbox is made: its guest has something better to do then.
-    List<UsageSample> samples(Instant from, Instant to) throws InterruptedException {
-        if (history.isEmpty()) {
-            var in = agentToAsk();
-            if (in.isPresent()) {
-                diskUsed = diskUsed(in.get());
-            }
-            sample();
-        }
-        return history.between(from, to);
+    UsageSampler usage() {
+        return usage;
     }
 
-    /// Takes one sample, by the host's figures; only the disk's are the guest's.
-    void sample() {
-        history.add(machine.clock().instant(), machine.uptime().now(), machine.cgroups().load(boot.cgroup()), diskUsed);
-    }
-
-    /// Takes a sample if it lives, and has its guest asked for the disk's figure of the next one.
-    void sampleInTurn() {
+    /// True while it is known to run, or to be paused.
+    boolean isThere() {
         lock.lock();
         try {
-            if (state != SandboxState.RUNNING && state != SandboxState.PAUSED) {
-                return;
-            }
+            return state == SandboxState.RUNNING || state == SandboxState.PAUSED;
         } finally {
             lock.unlock();
-        }
-        Optional<Agent> in = agentToAsk();
-        sample();
-        if (in.isPresent() && askingDisk.compareAndSet(false, true)) {
-            Agent agent = in.get();
-            Thread.ofVirtual().name("disk-" + entry.id()).start(() -> {
-                try {
-                    diskUsed = diskUsed(agent);
-                } catch (InterruptedException _) {
-                    Thread.currentThread().interrupt();
-                } finally {
-                    askingDisk.set(false);
-                }
-            });
         }
     }
 
@@ -610,13 +503,8 @@ final class Keeper {
         }
     }
 
-    /// What the guest says, at most what it may use; the figure before when it says nothing.
-    private ByteSize diskUsed(Agent agent) throws InterruptedException {
-        try {
-            return new ByteSize(Math.clamp(agent.metrics().getDiskUsedBytes(), 0, entry.spec().limits().disk().bytes()));
-        } catch (LinkException | SandboxException e) {
-            return diskUsed;
-        }
+    KeptCommands commands() {
+        return commands;
     }
 
     /// False when its end has been decided.
@@ -626,13 +514,10 @@ final class Keeper {
 
     /// The agent, for a call that needs the guest.
     Agent agent() throws InterruptedException {
+        awaitTakenUp();
         AgentDoor open;
         lock.lockInterruptibly();
         try {
-            while (takingUp && endReason == null && state != SandboxState.PAUSED) {
-                changed.await();
-            }
-            refuseUnless(Life.Request.USE, "used");
             open = door;
         } finally {
             lock.unlock();
@@ -646,148 +531,35 @@ final class Keeper {
         throw gone();
     }
 
-    CommandRun run(CommandSpec spec) throws InterruptedException {
-        return run(agent(), spec);
-    }
+    // Asked by its commands.
 
-    private CommandRun run(Agent agent, CommandSpec spec) throws InterruptedException {
-        CommandId id;
-        lock.lockInterruptibly();
-        try {
-            forgetOldCommands();
-            id = CommandId.of(++lastCommand);
-        } finally {
-            lock.unlock();
-        }
-        long now = machine.uptime().now();
-        var started = new JournalEntry.StartedCommand(id, spec.argv(), now, now + spec.timeout().toNanos(), spec.outputLimit().bytes());
-        // gVisor counts its own processes, so it needs the limit told; a container's are counted by its cgroup.
-        int processes = entry.spec().tier() == Tier.GVISOR ? entry.spec().limits().processes() : 0;
-        try {
-            GuestCommand guest = agent.start(id, spec, entry.spec().limits().openFiles(), processes);
-            CommandWatch watch = watch(started, guest.pid(), CommandTraits.of(spec));
-            if (!spec.batched() || !guest.isReady()) {
-                keep(watch);
-            }
-            return new CommandRun(this, watch, guest);
-        } catch (LinkException e) {
-            throw lostWhile("starting a command", e);
-        }
-    }
-
-    CommandStream attach(CommandId id, long stdoutOffset, long stderrOffset) throws InterruptedException {
-        Agent agent = agent();
-        CommandWatch watch = command(id);
-        try {
-            return new CommandRun(this, watch, agent.attach(id, stdoutOffset, stderrOffset));
-        } catch (SandboxException e) {
-            var result = watch.result();
-            if (e.code() != Failure.Code.COMMAND_NOT_FOUND || result.isEmpty()) {
-                throw e;
-            }
-            if (!watch.isAllTakenAt(stdoutOffset, stderrOffset)) {
-                throw Failure.Code.OUTPUT_LOST.with("the output of command " + id + ", which has ended, is no longer kept", "attach with the offsets -1 to hear how it ended", e);
-            }
-            return new EndedCommand(new CommandEvent.Started(id, watch.pid()), result.get());
-        } catch (LinkException e) {
-            throw lostWhile("attaching to a command", e);
-        }
-    }
-
-    void input(CommandId id, ByteBuffer data, boolean end) throws InterruptedException {
-        Agent agent = agent();
-        command(id);
-        try {
-            agent.input(id, data, end);
-        } catch (LinkException e) {
-            throw lostWhile("giving input to a command", e);
-        }
-    }
-
-    List<CommandInfo> commands() throws InterruptedException {
-        try {
-            // How a command ended that nobody listened to, only the agent knows.
-            for (HeldCommand held : anyRuns() ? agent().commands() : List.<HeldCommand>of()) {
-                var watch = find(held.id());
-                if (watch.isPresent() && held.exit().isPresent()) {
-                    commandEnded(watch.get(), held.exit().get());
-                }
-            }
-        } catch (LinkException e) {
-            throw lostWhile("listing commands", e);
-        }
-        lock.lockInterruptibly();
-        try {
-            return commands.values().stream().map(watch -> watch.info(wallClock(watch.command().startedNanos()))).toList();
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    private Instant wallClock(long uptimeNanos) {
-        return machine.clock().instant().minusNanos(machine.uptime().now() - uptimeNanos).truncatedTo(ChronoUnit.MICROS);
-    }
-
-    private boolean anyRuns() throws InterruptedException {
+    /// Waits until it is known which commands it holds.
+    void awaitTakenUp() throws InterruptedException {
         lock.lockInterruptibly();
         try {
             while (takingUp && endReason == null && state != SandboxState.PAUSED) {
                 changed.await();
             }
             refuseUnless(Life.Request.USE, "used");
-            return commands.values().stream().anyMatch(watch -> watch.result().isEmpty());
         } finally {
             lock.unlock();
         }
     }
 
-    void signal(CommandId id, int signal) throws InterruptedException {
-        Agent agent = agent();
-        command(id).signalled(signal);
+    /// Waits while it is paused, unless it ends meanwhile.
+    void awaitNotPaused() throws InterruptedException {
+        lock.lockInterruptibly();
         try {
-            agent.signal(id, signal);
-        } catch (LinkException e) {
-            throw lostWhile("sending a signal", e);
-        }
-    }
-
-    CommandWatch command(CommandId id) {
-        return find(id).orElseThrow(() -> Failure.Code.COMMAND_NOT_FOUND.with("sandbox " + entry.id() + " has no command " + id, "list them with GET /v1/sandboxes/" + entry.id() + "/commands"));
-    }
-
-    private Optional<CommandWatch> find(CommandId id) {
-        lock.lock();
-        try {
-            return Optional.ofNullable(commands.get(id));
+            while (state == SandboxState.PAUSED && endReason == null) {
+                changed.await();
+            }
         } finally {
             lock.unlock();
         }
     }
 
-    // Asked by command streams.
-
-    CommandResult commandEnded(CommandWatch watch, GuestEvent.Exited exit) throws InterruptedException {
-        var result = watch.ended(exit, exit.mayBeStarved() ? machine.cgroups().oomKills(boot.cgroup()) : 0, machine.uptime().now());
-        if (watch.isRemembered()) {
-            machine.journal().ended(entry.id(), watch.command().id());
-        }
-        return result;
-    }
-
-    CommandResult commandLost(CommandWatch watch) {
-        var outcome = switch (reason()) {
-            case OUT_OF_MEMORY -> CommandResult.Outcome.OUT_OF_MEMORY;
-            case LEASE_OVER -> CommandResult.Outcome.TIMED_OUT;
-            case DELETED, GUEST_FAILED, CREATE_FAILED, LOST -> CommandResult.Outcome.SANDBOX_GONE;
-        };
-        return watch.lost(outcome, machine.uptime().now());
-    }
-
-    /// After a stream of `broken` broke: the agent when it has dialed again, empty when the sandbox is gone.
-    Optional<Agent> agentAgain(GuestCommand broken, LinkException why) throws InterruptedException {
-        if (!broken.linkIsOver()) {
-            throw Failure.Code.WRONG_STATE.with("the command's stream was broken off: " + why.getMessage(), "attach again", why);
-        }
+    /// The agent that dials again after one that was lost; empty when the sandbox is gone.
+    Optional<Agent> agentAgain() throws InterruptedException {
         lock.lockInterruptibly();
         try {
             long left = REDIAL_PATIENCE.toNanos();
@@ -804,52 +576,6 @@ final class Keeper {
         }
     }
 
-    private CommandWatch watch(JournalEntry.StartedCommand started, int pid, CommandTraits traits) {
-        var watch = new CommandWatch(started, pid, traits, machine.cgroups().oomKills(boot.cgroup()), signal -> send(started.id(), signal));
-        lock.lock();
-        try {
-            lastCommand = Math.max(lastCommand, started.id().number());
-            commands.put(started.id(), watch);
-        } finally {
-            lock.unlock();
-        }
-        return watch;
-    }
-
-    /// Bounds a command's time. One of which the end may have come already is kept when its stream finds that it has not.
-    void keep(CommandWatch watch) {
-        watch.keep(machine.alarms(), machine.uptime(), command -> machine.journal().started(entry.id(), command));
-    }
-
-    private boolean send(CommandId id, int signal) throws InterruptedException {
-        lock.lockInterruptibly();
-        try {
-            while (state == SandboxState.PAUSED && endReason == null) {
-                changed.await();
-            }
-        } finally {
-            lock.unlock();
-        }
-        try {
-            agent().signal(id, signal);
-            return true;
-        } catch (LinkException | SandboxException e) {
-            // Ended already, or its sandbox is ending: the lease has the last word on a guest that does not answer.
-            return false;
-        }
-    }
-
-    private void forgetOldCommands() {
-        if (commands.size() >= MAX_COMMANDS) {
-            var done = new ArrayList<>(commands.values());
-            done.removeIf(watch -> watch.result().isEmpty());
-            if (done.isEmpty()) {
-                throw Failure.Code.TOO_MANY.with("sandbox " + entry.id() + " already runs " + MAX_COMMANDS + " commands", "wait for some to end");
-            }
-            done.stream().limit(MAX_COMMANDS / 2).forEach(watch -> commands.remove(watch.command().id()));
-        }
-    }
-
     private boolean isEnding() {
         lock.lock();
         try {
@@ -859,7 +585,7 @@ final class Keeper {
         }
     }
 
-    private EndReason reason() {
+    EndReason reason() {
         lock.lock();
         try {
             return endReason == null ? EndReason.GUEST_FAILED : endReason;
@@ -904,7 +630,7 @@ final class Keeper {
         return Failure.Code.SANDBOX_NOT_FOUND.with("sandbox " + entry.id() + " is gone (" + reason().name().toLowerCase(java.util.Locale.ROOT).replace('_', ' ') + ")", "its receipt says why: caisson receipt " + entry.id());
     }
 
-    private SandboxException lostWhile(String doing, LinkException e) {
+    SandboxException lostWhile(String doing, LinkException e) {
         return Failure.Code.GUEST_FAILED.with("sandbox " + entry.id() + " was lost while " + doing + ": " + e.getMessage(), "its receipt will say why: caisson receipt " + entry.id(), e);
     }
 

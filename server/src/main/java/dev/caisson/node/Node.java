@@ -112,7 +112,7 @@ public final class Node implements Sandboxes, AutoCloseable {
         try {
             while (true) {
                 Thread.sleep(UsageHistory.PERIOD);
-                keepers.values().forEach(Keeper::sampleInTurn);
+                keepers.values().stream().filter(Keeper::isThere).forEach(keeper -> keeper.usage().sampleInTurn());
             }
         } catch (InterruptedException _) {
             // The node closes.
@@ -210,22 +210,22 @@ public final class Node implements Sandboxes, AutoCloseable {
 
     @Override
     public CommandStream run(SandboxId id, CommandSpec command) throws InterruptedException {
-        return keeper(id).run(command);
+        return keeper(id).commands().start(command);
     }
 
     @Override
     public CommandStream attach(SandboxId id, CommandId command, long stdoutOffset, long stderrOffset) throws InterruptedException {
-        return keeper(id).attach(command, stdoutOffset, stderrOffset);
+        return keeper(id).commands().attach(command, stdoutOffset, stderrOffset);
     }
 
     @Override
     public void input(SandboxId id, CommandId command, ByteBuffer data, boolean end) throws InterruptedException {
-        keeper(id).input(command, data, end);
+        keeper(id).commands().input(command, data, end);
     }
 
     @Override
     public List<CommandInfo> commands(SandboxId id) {
-        return uninterrupted(() -> keeper(id).commands());
+        return uninterrupted(() -> keeper(id).commands().list());
     }
 
     @Override
@@ -234,7 +234,7 @@ public final class Node implements Sandboxes, AutoCloseable {
             throw Failure.Code.OUT_OF_RANGE.with("signals are 1 to 64, got " + signal, "15 is SIGTERM, 9 is SIGKILL");
         }
         uninterrupted(() -> {
-            keeper(id).signal(command, signal);
+            keeper(id).commands().signal(command, signal);
             return true;
         });
     }
@@ -244,7 +244,7 @@ public final class Node implements Sandboxes, AutoCloseable {
         uninterrupted(() -> {
             var keeper = keeper(id);
             var agent = keeper.agent();
-            keeper.command(command);
+            keeper.commands().get(command);
             agent.resize(command, size);
             return true;
         });
@@ -286,7 +286,7 @@ public final class Node implements Sandboxes, AutoCloseable {
 
     @Override
     public List<UsageSample> samples(SandboxId id, Instant from, Instant to) {
-        return uninterrupted(() -> keeper(id).samples(from, to));
+        return uninterrupted(() -> keeper(id).usage().samples(from, to));
     }
 
     @Override
