@@ -30,11 +30,11 @@ final class Launch {
     /// For all three: the serial collector and compact headers halve what Jetty keeps resident at rest (76 against 83 MB and more for the others, and they never shrink);
     /// what the compilers and others have allocated and freed goes back to the system every 5 seconds, or the second compiler's work would cost 25 MB each for good; a full
     /// heap ends the process, and its keeper starts it again; memory not in use goes back; buffers that threads keep for native calls stay small; a poller that is a
-    /// platform thread wakes whom it polls for without a detour over a virtual one.
+    /// platform thread wakes whom it polls for without a detour over a virtual one. Warnings of the JVM go to the log: standard output is where a process says that it is ready.
     private static final List<String> JVM = List.of(
             "-XX:+UseSerialGC", "-XX:+UseCompactObjectHeaders", "-XX:TrimNativeHeapInterval=5000", "-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData", "-XX:MinHeapFreeRatio=10",
             "-XX:MaxHeapFreeRatio=25", "-XX:-ShrinkHeapInSteps", "-Xss512k", "-XX:ReservedCodeCacheSize=24m", "-Djdk.pollerMode=1", "-Djdk.nio.maxCachedBufferSize=131072", "-Dfile.encoding=UTF-8",
-            "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow");
+            "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow", "-Xlog:disable", "-Xlog:all=warning:stderr");
 
     /// Front and node hold at most 1 MiB a channel of at most some hundred streams; the deadman holds a journal's rows, and has nothing to do that is worth compiling twice.
     private static final Map<String, List<String>> HEAP = Map.of(
