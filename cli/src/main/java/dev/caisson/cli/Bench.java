@@ -69,6 +69,11 @@ record Bench(Session session, Installation installation, int rounds) {
         return caisson().create(options(Tier.GVISOR));
     }
 
+    /// What our processes hold together. Unit: bytes.
+    long resident() {
+        return Installation.PROCESSES.stream().flatMap(name -> installation.process(name).stream()).mapToLong(each -> StatusCommand.resident(each.pid())).sum();
+    }
+
     /// Makes a sandbox, runs `echo hi` in it, and answers the milliseconds from the request to the first byte of output.
     double createToOutput(Tier tier) throws IOException {
         long start = System.nanoTime();

@@ -279,10 +279,6 @@ final class E2bMeasures {
         return Bench.median(seconds);
     }
 
-    private static long resident(Bench bench) {
-        return Installation.PROCESSES.stream().flatMap(name -> bench.installation().process(name).stream()).mapToLong(each -> StatusCommand.resident(each.pid())).sum();
-    }
-
     private static Measure.Figure transferMemory(Bench bench) throws Exception {
         var door = Door.of(bench);
         try (var http = new RawHttp(door.url())) {
@@ -290,13 +286,13 @@ final class E2bMeasures {
             // What the first one of a kind leaves behind is no growth of the second.
             upload(door, http, box);
             download(door, http, box);
-            long before = resident(bench);
+            long before = bench.resident();
             long[] most = {before};
             var over = new CountDownLatch(1);
             var watching = Thread.ofPlatform().start(() -> {
                 try {
                     while (!over.await(10, TimeUnit.MILLISECONDS)) {
-                        most[0] = Math.max(most[0], resident(bench));
+                        most[0] = Math.max(most[0], bench.resident());
                     }
                 } catch (InterruptedException _) {
                     Thread.currentThread().interrupt();

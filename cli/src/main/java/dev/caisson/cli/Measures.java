@@ -216,7 +216,7 @@ final class Measures {
     private static long settled(Bench bench) throws InterruptedException {
         long least = Long.MAX_VALUE;
         for (int i = 0; i < 7; i++) {
-            least = Math.min(least, Installation.PROCESSES.stream().flatMap(name -> bench.installation().process(name).stream()).mapToLong(each -> StatusCommand.resident(each.pid())).sum());
+            least = Math.min(least, bench.resident());
             Thread.sleep(5_000);
         }
         return least;

@@ -2,7 +2,6 @@ package dev.caisson.node;
 
 import dev.caisson.guest.Agent;
 import dev.caisson.image.StartCommand;
-import dev.caisson.link.LinkException;
 import dev.caisson.runtime.Boot;
 import dev.caisson.runtime.Driver;
 import dev.caisson.sandbox.EndReason;
@@ -628,10 +627,6 @@ final class Keeper {
 
     private SandboxException gone() {
         return Failure.Code.SANDBOX_NOT_FOUND.with("sandbox " + entry.id() + " is gone (" + reason().name().toLowerCase(java.util.Locale.ROOT).replace('_', ' ') + ")", "its receipt says why: caisson receipt " + entry.id());
-    }
-
-    SandboxException lostWhile(String doing, LinkException e) {
-        return Failure.Code.GUEST_FAILED.with("sandbox " + entry.id() + " was lost while " + doing + ": " + e.getMessage(), "its receipt will say why: caisson receipt " + entry.id(), e);
     }
 
     private void log(System.Logger.Level level, String message) {

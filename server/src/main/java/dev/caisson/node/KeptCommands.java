@@ -91,7 +91,7 @@ final class KeptCommands {
             }
             return new CommandRun(this, watch, guest);
         } catch (LinkException e) {
-            throw keeper.lostWhile("starting a command", e);
+            throw lostWhile("starting a command", e);
         }
     }
 
@@ -110,7 +110,7 @@ final class KeptCommands {
             }
             return new EndedCommand(new CommandEvent.Started(id, watch.pid()), result.get());
         } catch (LinkException e) {
-            throw keeper.lostWhile("attaching to a command", e);
+            throw lostWhile("attaching to a command", e);
         }
     }
 
@@ -120,7 +120,7 @@ final class KeptCommands {
         try {
             agent.input(id, data, end);
         } catch (LinkException e) {
-            throw keeper.lostWhile("giving input to a command", e);
+            throw lostWhile("giving input to a command", e);
         }
     }
 
@@ -134,7 +134,7 @@ final class KeptCommands {
                 }
             }
         } catch (LinkException e) {
-            throw keeper.lostWhile("listing commands", e);
+            throw lostWhile("listing commands", e);
         }
         lock.lockInterruptibly();
         try {
@@ -164,7 +164,7 @@ final class KeptCommands {
         try {
             agent.signal(id, signal);
         } catch (LinkException e) {
-            throw keeper.lostWhile("sending a signal", e);
+            throw lostWhile("sending a signal", e);
         }
     }
 
@@ -255,6 +255,10 @@ final class KeptCommands {
             // Ended already, or its sandbox is ending: the lease has the last word on a guest that does not answer.
             return false;
         }
+    }
+
+    private SandboxException lostWhile(String doing, LinkException e) {
+        return Failure.Code.GUEST_FAILED.with("sandbox " + entry.id() + " was lost while " + doing + ": " + e.getMessage(), "its receipt will say why: caisson receipt " + entry.id(), e);
     }
 
     private void forgetOldCommands() {

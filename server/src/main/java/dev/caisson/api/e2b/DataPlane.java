@@ -121,12 +121,12 @@ final class DataPlane {
 
     /// A paused sandbox that was made to be woken by requests, if this one has the right to.
     private Optional<SandboxInfo> woken(Call call, Target target) {
-        Optional<SandboxInfo> paused = target.sandbox().flatMap(this::found).filter(info -> info.state() == SandboxState.PAUSED);
-        if (paused.isEmpty() || !tokens.matches(call.header("X-Access-Token"), paused.get().id(), Purpose.CONTROL)) {
+        Optional<SandboxId> id = target.sandbox().filter(one -> tokens.matches(call.header("X-Access-Token"), one, Purpose.CONTROL));
+        if (id.isEmpty()) {
             return Optional.empty();
         }
         try {
-            return Optional.of(waking.wake(paused.get().id())).filter(info -> info.state() == SandboxState.RUNNING);
+            return Optional.of(waking.wake(id.get())).filter(info -> info.state() == SandboxState.RUNNING);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new Refusal(503, "this server is stopping");

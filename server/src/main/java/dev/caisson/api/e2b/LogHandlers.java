@@ -12,7 +12,6 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Stream;
 import tools.jackson.core.JsonGenerator;
@@ -20,8 +19,7 @@ import tools.jackson.core.JsonGenerator;
 /// A sandbox's log: that it was made, and when each command that is still known began and ended. What commands write is theirs who listen, and is not kept.
 final class LogHandlers {
     private static final int MAX = 1_000;
-    /// The first millisecond that [Instant#toString] would write with more than four digits of year.
-    private static final long MAX_MILLI = 253_402_300_800_000L;
+    private static final long MAX_MILLI = MetricHandlers.MAX_SECOND * 1_000;
 
     private final Sandboxes sandboxes;
 
@@ -36,12 +34,8 @@ final class LogHandlers {
         WARN,
         ERROR;
 
-        String label() {
-            return name().toLowerCase(Locale.ROOT);
-        }
-
         static Level of(String label) {
-            return Stream.of(values()).filter(level -> level.label().equals(label)).findFirst().orElseThrow(() -> new Refusal(400, "level must be debug, info, warn or error"));
+            return Stream.of(values()).filter(level -> Json.label(level).equals(label)).findFirst().orElseThrow(() -> new Refusal(400, "level must be debug, info, warn or error"));
         }
     }
 
@@ -92,7 +86,7 @@ final class LogHandlers {
         for (Line line : lines) {
             out.writeStartObject();
             out.writeStringProperty("timestamp", line.at().toString());
-            out.writeStringProperty("level", line.level().label());
+            out.writeStringProperty("level", Json.label(line.level()));
             out.writeStringProperty("message", line.message());
             Json.writeMap(out, "fields", line.fields());
             out.writeEndObject();
@@ -112,7 +106,7 @@ final class LogHandlers {
             if (!command.tag().isEmpty()) {
                 fields.put("tag", command.tag());
             }
-            lines.add(new Line(command.started(), Level.INFO, "command " + command.id() + " started: " + String.join(" ", command.argv()), Map.copyOf(fields)));
+            lines.add(new Line(command.started(), Level.INFO, "command " + command.id() + " started: " + String.join(" ", command.argv()), fields));
             command.result().ifPresent(result -> lines.add(ended(command, result, fields)));
         }
         lines.sort(Comparator.comparing(Line::at));

@@ -14,7 +14,7 @@ import java.util.Map;
 final class MetricHandlers {
     private static final int MAX_AT_ONCE = 100;
     /// The first second that [Instant#toString] would write with more than four digits of year.
-    private static final long MAX_SECOND = 253_402_300_800L;
+    static final long MAX_SECOND = 253_402_300_800L;
 
     private final Sandboxes sandboxes;
     private final InstantSource clock;
