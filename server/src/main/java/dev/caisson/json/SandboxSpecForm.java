@@ -1,5 +1,6 @@
 package dev.caisson.json;
 
+import dev.caisson.sandbox.Egress;
 import dev.caisson.sandbox.SandboxSpec;
 import dev.caisson.sandbox.TemplateName;
 import dev.caisson.sandbox.Tier;
@@ -37,6 +38,7 @@ final class SandboxSpecForm implements Form<SandboxSpec> {
                 in.text("tenant", SandboxSpec.DEFAULT_TENANT),
                 in.text("idempotency_key", ""),
                 in.has("on_lease_end") ? in.word("on_lease_end", SandboxSpec.OnLeaseEnd.class) : SandboxSpec.OnLeaseEnd.DELETE,
-                in.truth("public_ports", false));
+                in.truth("public_ports", false),
+                Egress.NONE);
     }
 }

@@ -42,6 +42,7 @@ public record Failure(Code code, String message, String remedy) {
         IMAGE_CORRUPT(Category.UNAVAILABLE),
         STORE_TOO_NEW(Category.UNAVAILABLE),
         NODE_UNREACHABLE(Category.UNAVAILABLE),
+        EGRESS_UNAVAILABLE(Category.UNAVAILABLE),
         RUNTIME_FAILED(Category.BUG),
         GUEST_FAILED(Category.GUEST),
         INTERNAL(Category.BUG);

@@ -13,9 +13,10 @@ import java.util.regex.Pattern;
 /// @param idempotencyKey a create with the key of one of the same tenant's that still lives answers that one; empty means none
 /// @param onLeaseEnd what becomes of it when its lease is over
 /// @param publicPorts whoever knows the id may reach its ports through their preview URLs; otherwise only who holds its token or a link
+/// @param egress what it may reach outside
 public record SandboxSpec(
         TemplateName template, Trust trust, Tier tier, Limits limits, Duration lease, Map<String, String> env, Map<String, String> labels, String tenant, String idempotencyKey,
-        OnLeaseEnd onLeaseEnd, boolean publicPorts) {
+        OnLeaseEnd onLeaseEnd, boolean publicPorts, Egress egress) {
     /// What becomes of a sandbox when its lease is over.
     public enum OnLeaseEnd {
         DELETE,
@@ -61,10 +62,10 @@ public record SandboxSpec(
         }
     }
 
-    /// One that is deleted when its lease is over, and whose ports are private.
+    /// One that is deleted when its lease is over, whose ports are private, and which reaches nothing outside.
     public SandboxSpec(
             TemplateName template, Trust trust, Tier tier, Limits limits, Duration lease, Map<String, String> env, Map<String, String> labels, String tenant, String idempotencyKey) {
-        this(template, trust, tier, limits, lease, env, labels, tenant, idempotencyKey, OnLeaseEnd.DELETE, false);
+        this(template, trust, tier, limits, lease, env, labels, tenant, idempotencyKey, OnLeaseEnd.DELETE, false, Egress.NONE);
     }
 
     /// A sandbox of the default tenant, without an idempotency key.
@@ -73,24 +74,28 @@ public record SandboxSpec(
     }
 
     public SandboxSpec withTenant(String other) {
-        return new SandboxSpec(template, trust, tier, limits, lease, env, labels, other, idempotencyKey, onLeaseEnd, publicPorts);
+        return new SandboxSpec(template, trust, tier, limits, lease, env, labels, other, idempotencyKey, onLeaseEnd, publicPorts, egress);
     }
 
     public SandboxSpec withIdempotencyKey(String key) {
-        return new SandboxSpec(template, trust, tier, limits, lease, env, labels, tenant, key, onLeaseEnd, publicPorts);
+        return new SandboxSpec(template, trust, tier, limits, lease, env, labels, tenant, key, onLeaseEnd, publicPorts, egress);
     }
 
     public SandboxSpec withLabels(Map<String, String> others) {
-        return new SandboxSpec(template, trust, tier, limits, lease, env, others, tenant, idempotencyKey, onLeaseEnd, publicPorts);
+        return new SandboxSpec(template, trust, tier, limits, lease, env, others, tenant, idempotencyKey, onLeaseEnd, publicPorts, egress);
     }
 
     public SandboxSpec withOnLeaseEnd(OnLeaseEnd other) {
-        return new SandboxSpec(template, trust, tier, limits, lease, env, labels, tenant, idempotencyKey, other, publicPorts);
+        return new SandboxSpec(template, trust, tier, limits, lease, env, labels, tenant, idempotencyKey, other, publicPorts, egress);
     }
 
     /// The same, its ports open to whoever knows the id, or not.
     public SandboxSpec withPublicPorts(boolean open) {
-        return new SandboxSpec(template, trust, tier, limits, lease, env, labels, tenant, idempotencyKey, onLeaseEnd, open);
+        return new SandboxSpec(template, trust, tier, limits, lease, env, labels, tenant, idempotencyKey, onLeaseEnd, open, egress);
+    }
+
+    public SandboxSpec withEgress(Egress other) {
+        return new SandboxSpec(template, trust, tier, limits, lease, env, labels, tenant, idempotencyKey, onLeaseEnd, publicPorts, other);
     }
 
     /// The defaults: template `base`, untrusted, gVisor, default limits, 5 minutes.

@@ -70,6 +70,19 @@ public interface Sandboxes {
     /// What it has used so far.
     Usage usage(SandboxId id);
 
+    /// Replaces what a sandbox may reach outside, while it runs; in force when this returns, for connections that are open too.
+    ///
+    /// Errors: [Failure.Code#EGRESS_UNAVAILABLE] when the gateway cannot be told: it then reaches nothing until the gateway has been.
+    default SandboxInfo setEgress(SandboxId id, Egress egress) throws InterruptedException {
+        throw Failure.Code.UNSUPPORTED.with("egress of sandbox " + id + " cannot be changed here", "make another one");
+    }
+
+    /// What a sandbox has tried to reach, oldest first: entries whose number is greater than `after`, at most `limit` of them, 1 to 1,000. Also of one that is
+    /// gone, for as long as the log is kept.
+    default List<Flow> flows(SandboxId id, long after, int limit) throws InterruptedException {
+        return List.of();
+    }
+
     /// Moves the end of the lease to `lease` from now.
     SandboxInfo renew(SandboxId id, Duration lease);
 

@@ -24,12 +24,13 @@ record Rooms(String root, JavaClasses classes) {
             Map.entry("guest", Set.of("sandbox", "link")),
             Map.entry("image", Set.of("sandbox", "host")),
             Map.entry("runtime", Set.of("sandbox", "host", "guest", "json")),
+            Map.entry("egress", Set.of("sandbox", "json", "link", "host")),
             Map.entry("policy", Set.of("sandbox")),
-            Map.entry("node", Set.of("sandbox", "json", "link", "host", "guest", "image", "runtime")),
+            Map.entry("node", Set.of("sandbox", "json", "link", "host", "guest", "image", "runtime", "egress")),
             Map.entry("remote", Set.of("sandbox", "json", "link")),
             Map.entry("api", Set.of("sandbox", "json", "policy")),
             Map.entry("edge", Set.of("sandbox", "json", "policy", "api")),
-            Map.entry("app", Set.of("sandbox", "json", "link", "host", "guest", "image", "runtime", "policy", "node", "remote", "api", "edge"))));
+            Map.entry("app", Set.of("sandbox", "json", "link", "host", "guest", "image", "runtime", "egress", "policy", "node", "remote", "api", "edge"))));
 
     private static final Set<String> CLOCKS = Set.of(
             "java.time.Instant.now", "java.lang.System.currentTimeMillis", "java.time.Clock.systemUTC", "java.time.Clock.systemDefaultZone", "java.time.InstantSource.system",

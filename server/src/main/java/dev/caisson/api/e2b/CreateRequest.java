@@ -3,6 +3,7 @@ package dev.caisson.api.e2b;
 import dev.caisson.json.JsonObject;
 import dev.caisson.policy.TierPolicy;
 import dev.caisson.policy.Waking;
+import dev.caisson.sandbox.Egress;
 import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.Limits;
 import dev.caisson.sandbox.SandboxException;
@@ -40,7 +41,7 @@ final class CreateRequest {
         var labels = resumes(in) ? Waking.wish(metadata) : metadata;
         return new SandboxSpec(
                 template, Trust.UNTRUSTED, tiers.choose(Trust.UNTRUSTED, Optional.empty()), limits(template), lease(in, "timeout").orElse(lease),
-                in.map("envVars"), labels, tenant, idempotencyKey, pause ? SandboxSpec.OnLeaseEnd.PAUSE : SandboxSpec.OnLeaseEnd.DELETE, publicPorts(in));
+                in.map("envVars"), labels, tenant, idempotencyKey, pause ? SandboxSpec.OnLeaseEnd.PAUSE : SandboxSpec.OnLeaseEnd.DELETE, publicPorts(in), Egress.NONE);
     }
 
     /// Ports are private unless the maker says otherwise in so many words, or the operator did for all.

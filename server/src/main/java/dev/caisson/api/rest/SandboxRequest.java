@@ -5,6 +5,7 @@ import dev.caisson.policy.Quota;
 import dev.caisson.policy.TierPolicy;
 import dev.caisson.sandbox.ByteSize;
 import dev.caisson.sandbox.Cpus;
+import dev.caisson.sandbox.Egress;
 import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.Limits;
 import dev.caisson.sandbox.SandboxSpec;
@@ -36,7 +37,7 @@ final class SandboxRequest {
         var onLeaseEnd = in.has("on_lease_end") ? in.word("on_lease_end", SandboxSpec.OnLeaseEnd.class) : SandboxSpec.OnLeaseEnd.DELETE;
         boolean publicPorts = in.truth("public_ports", false);
         in.end();
-        return new SandboxSpec(template, trust, tiers.choose(trust, asked), limits, lease, env, labels, tenant, idempotencyKey, onLeaseEnd, publicPorts);
+        return new SandboxSpec(template, trust, tiers.choose(trust, asked), limits, lease, env, labels, tenant, idempotencyKey, onLeaseEnd, publicPorts, Egress.NONE);
     }
 
     /// Only whoever sees all may choose.
