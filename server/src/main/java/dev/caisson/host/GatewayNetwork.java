@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.Objects;
+import java.util.OptionalInt;
 
 /// The namespace that every sandbox's network leads to, and nothing leads out of: no uplink, no forwarding, no translation. Its rules (`gateway.nft`) hand
 /// connections to the gateway's listener and refuse the rest.
@@ -136,6 +137,22 @@ public final class GatewayNetwork implements AutoCloseable {
     /// How many packets of that plug's sandbox were refused.
     public long refusedPackets(NetworkPlug plug) throws IOException {
         return Refusals.of(filter, plug.link());
+    }
+
+    /// True for a failure that means that the number of a plug is not free.
+    public static boolean isTaken(IOException failure) {
+        return failure instanceof NativeException refused && refused.errno() == Errno.EEXIST;
+    }
+
+    /// Packets that the sandbox with that namespace was refused, wherever it was plugged in; 0 when it is gone.
+    public static long refusedPackets(Home home, Path namespace) throws IOException, InterruptedException {
+        OptionalInt index = NetworkPlug.indexOf(namespace);
+        if (index.isEmpty() || !Mounts.isMounted(home.gatewayNetwork())) {
+            return new NetworkNamespace(namespace).refusedPackets();
+        }
+        try (var gateway = open(home)) {
+            return gateway.refusedPackets(new NetworkPlug(index.getAsInt(), namespace));
+        }
     }
 
     /// Ends it, when no plug is left.

@@ -30,7 +30,7 @@ public record NetworkPlug(int index, Path namespace) {
     }
 
     /// The number of the plug whose namespace is bound there.
-    static OptionalInt indexOf(Path namespace) {
+    public static OptionalInt indexOf(Path namespace) {
         String name = String.valueOf(namespace.getFileName());
         return name.matches("[0-9]{1,4}") && Integer.parseInt(name) < MAX ? OptionalInt.of(Integer.parseInt(name)) : OptionalInt.empty();
     }
