@@ -58,11 +58,16 @@ final class Launch {
         key = "e2b_" + HexFormat.of().formatHex(random);
     }
 
-    /// Where the front listens, and how it was told to behave.
+    /// Where the front listens, and how it and the gateway were told to behave.
     ///
     /// @param plain HOST:PORT
-    /// @param options its options beside that, as it takes them; may be empty
-    record Listening(String plain, List<String> options) {
+    /// @param options the front's options beside that, as it takes them; may be empty
+    /// @param gateway the gateway's options, as it takes them; may be empty
+    record Listening(String plain, List<String> options, List<String> gateway) {
+        Listening(String plain, List<String> options) {
+            this(plain, options, List.of());
+        }
+
         /// With ports that are free now where 0 was asked for, so that the front keeps its addresses when it is started again.
         Listening concrete() {
             var concrete = new ArrayList<>(options);
@@ -70,7 +75,7 @@ final class Launch {
             if (secure > 0 && !concrete.get(secure).equals("off")) {
                 concrete.set(secure, Launch.concrete(concrete.get(secure)));
             }
-            return new Listening(Launch.concrete(plain), List.copyOf(concrete));
+            return new Listening(Launch.concrete(plain), List.copyOf(concrete), gateway);
         }
     }
 
@@ -93,6 +98,9 @@ final class Launch {
         if (process.equals("front")) {
             line.addAll(List.of("--listen", listening.plain(), "--local-key-sha256", sha256(key)));
             line.addAll(listening.options());
+        }
+        if (process.equals("gateway")) {
+            line.addAll(listening.gateway());
         }
         String origins = System.getenv("CAISSON_MCP_ORIGINS");
         if (process.equals("front") && origins != null && !origins.isBlank()) {
