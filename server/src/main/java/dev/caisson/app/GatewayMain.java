@@ -75,6 +75,9 @@ public final class GatewayMain {
     private static String awaitNetwork(Home home) throws IOException, InterruptedException {
         long deadline = System.nanoTime() + NETWORK_WITHIN.toNanos();
         while (identity(home).isEmpty()) {
+            if (Files.exists(home.gatewayUnfit())) {
+                throw new IOException(Files.readString(home.gatewayUnfit()));
+            }
             if (System.nanoTime() > deadline) {
                 throw new IOException("the node has made no network at " + home.gatewayNetwork() + " within " + NETWORK_WITHIN.toSeconds() + " s; its log says why");
             }

@@ -4,4 +4,6 @@ package dev.caisson.egress;
 ///
 /// @param upstream where names are resolved
 /// @param buffers for busy connections
-record GatewayParts(Upstream upstream, PumpBuffers buffers) {}
+/// @param openedTls where TLS ends at the gateway
+/// @param deadlines of requests and handshakes
+record GatewayParts(Upstream upstream, PumpBuffers buffers, OpenedTls openedTls, Deadlines deadlines) {}

@@ -146,7 +146,7 @@ final class Keeper {
 
     private void adopt(Agent agent) throws IOException, InterruptedException {
         try {
-            agent.adopt(entry.id().value(), entry.spec().env(), "user", 0, new byte[0], Seeds.seeds(entry));
+            agent.adopt(entry.id().value(), entry.spec().env(), "user", 0, new byte[0], Seeds.seeds());
         } catch (SandboxException e) {
             // What the guest refuses here is no caller's doing: its template has no such user, or something stands where a file must go.
             String template = entry.spec().template().value();
