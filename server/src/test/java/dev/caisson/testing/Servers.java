@@ -23,7 +23,8 @@ public final class Servers implements AutoCloseable {
     public enum Kind {
         FRONT("dev.caisson.app.FrontMain"),
         NODE("dev.caisson.app.NodeMain"),
-        DEADMAN("dev.caisson.app.DeadmanMain");
+        DEADMAN("dev.caisson.app.DeadmanMain"),
+        GATEWAY("dev.caisson.app.GatewayMain");
 
         private final String main;
 
