@@ -4,28 +4,53 @@ import dev.caisson.sandbox.CommandEvent;
 import dev.caisson.sandbox.CommandInfo;
 import dev.caisson.sandbox.CommandResult;
 import dev.caisson.sandbox.CommandSpec;
+import dev.caisson.sandbox.Egress;
+import dev.caisson.sandbox.EgressBudget;
+import dev.caisson.sandbox.EgressLayer;
+import dev.caisson.sandbox.EgressRule;
 import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.FileEvent;
 import dev.caisson.sandbox.FileInfo;
+import dev.caisson.sandbox.Flow;
 import dev.caisson.sandbox.Limits;
 import dev.caisson.sandbox.NodeStatus;
 import dev.caisson.sandbox.Receipt;
 import dev.caisson.sandbox.Resource;
 import dev.caisson.sandbox.SandboxInfo;
 import dev.caisson.sandbox.SandboxSpec;
+import dev.caisson.sandbox.SecretBinding;
 import dev.caisson.sandbox.TemplateInfo;
 import dev.caisson.sandbox.TerminalSize;
 import dev.caisson.sandbox.Usage;
 import dev.caisson.sandbox.UsageSample;
+import java.util.List;
+import java.util.function.Function;
 
 /// Every form there is. `docs/openapi.yaml` describes the same keys for people.
 public final class Forms {
     /// `cpus, memory_bytes, processes, disk_bytes, open_files`
     public static final Form<Limits> LIMITS = new LimitsForm();
-    /// `template, trust, tier`, the keys of [#LIMITS], `lease_seconds, env, labels, tenant, idempotency_key, on_lease_end`
-    public static final Form<SandboxSpec> SANDBOX_SPEC = new SandboxSpecForm();
-    /// `id, state, spec, image_digest, created_at, expires_at, create_ms`
-    public static final Form<SandboxInfo> SANDBOX_INFO = new SandboxInfoForm();
+    /// `allow` or `deny`, `name, ports, protocols, methods, paths, requests, inspect`; all but the first may be absent. In a list of rules a text is what [EgressRule#allow(String)] reads
+    public static final Form<EgressRule> EGRESS_RULE = new EgressRuleForm();
+    /// `name, mode, rules`; without `mode` the rules are a list, and none of them means that nothing leaves. Presets are refused
+    public static final Form<EgressLayer> EGRESS_LAYER = egressLayer(EgressLayerForm::noPreset);
+    /// `connections, bytes, requests_per_second`; whatever is absent is as in [EgressBudget#DEFAULT]
+    public static final Form<EgressBudget> EGRESS_BUDGET = new EgressBudgetForm();
+    /// `name, placeholder, hosts, places, sealed`
+    public static final Form<SecretBinding> SECRET_BINDING = new SecretBindingForm(true);
+    /// `layers, budget, secrets`
+    public static final Form<Egress> EGRESS = new EgressForm(SECRET_BINDING);
+    /// The same without what is sealed, for everybody outside; one with secrets cannot be read back
+    public static final Form<Egress> EGRESS_SHOWN = new EgressForm(new SecretBindingForm(false));
+    /// `number, began_at, ended_at, host, address, port, protocol, request, rule, allowed, reason, sent_bytes, received_bytes, count`
+    public static final Form<Flow> FLOW = new FlowForm();
+
+    /// `template, trust, tier`, the keys of [#LIMITS], `lease_seconds, env, labels, tenant, idempotency_key, on_lease_end, public_ports, egress`
+    public static final Form<SandboxSpec> SANDBOX_SPEC = new SandboxSpecForm(true);
+    /// `id, state, spec, image_digest, created_at, expires_at, create_ms`; with sealed secrets, so never for somebody outside
+    public static final Form<SandboxInfo> SANDBOX_INFO = new SandboxInfoForm(SANDBOX_SPEC);
+    /// The same with [#EGRESS_SHOWN]; without `egress` where nothing leaves
+    public static final Form<SandboxInfo> SANDBOX_INFO_SHOWN = new SandboxInfoForm(new SandboxSpecForm(false));
     /// `peak_memory_bytes, cpu_ms`
     public static final Form<Usage> USAGE = new UsageForm();
     /// `at, cpus, cpu_used_percent, memory_used_bytes, memory_total_bytes, memory_cache_bytes, disk_used_bytes, disk_total_bytes`
@@ -59,4 +84,11 @@ public final class Forms {
     public static final Form<Failure> FAILURE = new FailureForm();
 
     private Forms() {}
+
+    /// As [#EGRESS_LAYER], where a rule may also be `{"preset": NAME}`, which stands for that preset's rules.
+    ///
+    /// @param presets the rules of a preset by its name; throws for one that is not there
+    public static Form<EgressLayer> egressLayer(Function<String, List<EgressRule>> presets) {
+        return new EgressLayerForm(presets);
+    }
 }

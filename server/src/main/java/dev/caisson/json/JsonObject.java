@@ -198,6 +198,25 @@ public final class JsonObject {
         return elements(key, (where, value) -> read(where, value, form)).orElseThrow(() -> missing(key));
     }
 
+    /// A list whose elements are texts, or objects that say more than a text can.
+    public <T> Optional<List<T>> either(String key, Function<String, T> ofText, Form<T> ofObject) {
+        return elements(key, (where, value) -> switch (value) {
+            case String text -> ofText.apply(text);
+            case Map<?, ?> map -> read(where, map, ofObject);
+            case null, default -> throw bad("'" + where + "'", "a text or an object", value);
+        });
+    }
+
+    /// A list whose elements are texts, or whole numbers: those come as their digits.
+    public Optional<List<String>> textsOrNumbers(String key) {
+        return elements(key, (where, value) -> switch (value) {
+            case String text -> text;
+            case BigDecimal number when number.scale() <= 0 && number.precision() - number.scale() <= 20 -> number.toBigInteger().toString();
+            case BigDecimal _ -> throw Failure.Code.OUT_OF_RANGE.with("'" + where + "' must be a whole number of sane size", "give one");
+            case null, default -> throw bad("'" + where + "'", "a text or a whole number", value);
+        });
+    }
+
     /// The object under a key, for documents whose writers may add keys of their own: whoever takes it decides whether to [#end] it.
     public Optional<JsonObject> child(String key) {
         return Optional.ofNullable(value(key)).map(value -> of(at(key), value));

@@ -76,6 +76,20 @@ public final class Cidr {
         return prefix;
     }
 
+    /// The first address in it: of a single address, that.
+    public InetAddress first() {
+        try {
+            return InetAddress.getByAddress(network);
+        } catch (UnknownHostException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /// True for a single address.
+    public boolean isOne() {
+        return prefix == network.length * 8;
+    }
+
     public boolean contains(InetAddress address) {
         return contains(address.getAddress());
     }

@@ -50,6 +50,29 @@ public record EgressRule(
         if (inspect && target instanceof EgressTarget.Network) {
             throw Failure.Code.BAD_REQUEST.with("the rule for " + target + " looks into requests to addresses without a name", "name the host");
         }
+        if (action == Action.ALLOW && isMetadata(target)) {
+            throw Failure.Code.BAD_REQUEST.with("the rule for " + target + " allows a cloud's metadata service, which hands out the machine's own identity", "leave it away: no rule opens it");
+        }
+    }
+
+    private static boolean isMetadata(EgressTarget target) {
+        return switch (target) {
+            case EgressTarget.Host(var pattern) -> Metadata.isName(pattern.suffix());
+            case EgressTarget.Network(var cidr) -> Metadata.covers(cidr);
+        };
+    }
+
+    /// What may be reached, as one text: `HOST`, `HOST:PORT`, `HOST:8000-8100`, each with `/tls`, `/http` or `/tcp` behind it if it is only that; an address or
+    /// a network instead of the host, an IPv6 address before a port in brackets. Without a port a host is [#WEB], a network every port.
+    ///
+    /// Errors: [Failure.Code#BAD_REQUEST], [Failure.Code#OUT_OF_RANGE].
+    public static EgressRule allow(String text) {
+        return EgressText.parse(text, Action.ALLOW);
+    }
+
+    /// The same for what is denied; without a port every one, without a protocol any.
+    public static EgressRule deny(String text) {
+        return EgressText.parse(text, Action.DENY);
     }
 
     /// TLS and HTTP, at their ports, to that host.

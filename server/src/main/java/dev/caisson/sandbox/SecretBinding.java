@@ -34,6 +34,9 @@ public record SecretBinding(String name, String placeholder, List<HostPattern> h
         if (hosts.isEmpty() || hosts.size() > 16) {
             throw Failure.Code.BAD_REQUEST.with("the secret " + name + " is bound to " + hosts.size() + " hosts", "bind it to 1 to 16 hosts");
         }
+        if (hosts.stream().anyMatch(host -> Metadata.isName(host.suffix()))) {
+            throw Failure.Code.BAD_REQUEST.with("the secret " + name + " is bound to a cloud's metadata service", "leave it away: nothing reaches it");
+        }
         if (!PLACEHOLDER.matcher(placeholder).matches() || !SEALED.matcher(sealed).matches()) {
             throw Failure.Code.BAD_REQUEST.with("the secret " + name + " is not in its sealed form", "give its value to the API, which seals it");
         }

@@ -39,11 +39,11 @@ final class SandboxHandlers {
     void create(Call call) throws IOException, InterruptedException {
         SandboxInfo made = quota.create(call.caller(), SandboxRequest.read(call, tiers, tenants.of(call.caller())));
         call.header("Location", "/v1/sandboxes/" + made.id());
-        call.json(201, Forms.SANDBOX_INFO.bytes(shown(made)));
+        call.json(201, Forms.SANDBOX_INFO_SHOWN.bytes(shown(made)));
     }
 
     void get(Call call) {
-        call.json(200, Forms.SANDBOX_INFO.bytes(shown(tenants.of(call.caller()).get(call.sandbox()))));
+        call.json(200, Forms.SANDBOX_INFO_SHOWN.bytes(shown(tenants.of(call.caller()).get(call.sandbox()))));
     }
 
     void list(Call call) throws IOException {
@@ -59,7 +59,7 @@ final class SandboxHandlers {
                 .toList();
         List<SandboxInfo> page = found.subList(0, Math.min(limit, found.size()));
         call.largeJson(out -> {
-            Json.writeList(out, "sandboxes", page, Forms.SANDBOX_INFO);
+            Json.writeList(out, "sandboxes", page, Forms.SANDBOX_INFO_SHOWN);
             if (found.size() > limit) {
                 out.writeStringProperty("next", Place.of(page.getLast()).toString());
             }
@@ -71,11 +71,11 @@ final class SandboxHandlers {
         JsonObject in = call.json();
         Duration lease = in.seconds("lease_seconds").orElseThrow(() -> Failure.Code.BAD_REQUEST.with("'lease_seconds' is missing", "say for how long from now"));
         in.end();
-        call.json(200, Forms.SANDBOX_INFO.bytes(shown(tenants.of(call.caller()).renew(id, checked(lease)))));
+        call.json(200, Forms.SANDBOX_INFO_SHOWN.bytes(shown(tenants.of(call.caller()).renew(id, checked(lease)))));
     }
 
     void pause(Call call) throws InterruptedException {
-        call.json(200, Forms.SANDBOX_INFO.bytes(shown(tenants.of(call.caller()).pause(call.sandbox()))));
+        call.json(200, Forms.SANDBOX_INFO_SHOWN.bytes(shown(tenants.of(call.caller()).pause(call.sandbox()))));
     }
 
     void resume(Call call) throws IOException, InterruptedException {
@@ -83,7 +83,7 @@ final class SandboxHandlers {
         JsonObject in = call.json();
         Duration lease = in.seconds("lease_seconds").orElse(SandboxSpec.DEFAULT_LEASE);
         in.end();
-        call.json(200, Forms.SANDBOX_INFO.bytes(shown(tenants.of(call.caller()).resume(id, checked(lease)))));
+        call.json(200, Forms.SANDBOX_INFO_SHOWN.bytes(shown(tenants.of(call.caller()).resume(id, checked(lease)))));
     }
 
     void samples(Call call) throws IOException {
