@@ -29,6 +29,7 @@ final class FlowLog implements AutoCloseable {
     private final Path file;
     private final InstantSource clock;
     private final Map<Flow, Held> held = new LinkedHashMap<>();
+    private final long bytes;
     private long last;
     private long size;
     private boolean failed;
@@ -36,9 +37,10 @@ final class FlowLog implements AutoCloseable {
     /// Denials that are alike, since the last of them was written.
     private record Held(Instant since, Instant until, long count) {}
 
-    private FlowLog(Path file, InstantSource clock, long last, long size) {
+    private FlowLog(Path file, InstantSource clock, long bytes, long last, long size) {
         this.file = file;
         this.clock = clock;
+        this.bytes = bytes;
         this.last = last;
         this.size = size;
     }
@@ -46,9 +48,10 @@ final class FlowLog implements AutoCloseable {
     /// Goes on where an earlier gateway stopped.
     static FlowLog open(Path directory, String sandbox, InstantSource clock) throws IOException {
         Path file = file(directory, sandbox);
-        var before = read(file);
-        long last = (before.isEmpty() ? read(older(file)) : before).stream().mapToLong(Flow::number).max().orElse(0);
-        return new FlowLog(file, clock, last, Files.exists(file) ? Files.size(file) : 0);
+        var before = after(file, 0, Integer.MAX_VALUE);
+        long bytes = before.stream().mapToLong(flow -> flow.sent() + flow.received()).sum();
+        long last = before.stream().mapToLong(Flow::number).max().orElse(0);
+        return new FlowLog(file, clock, bytes, last, Files.exists(file) ? Files.size(file) : 0);
     }
 
     static Path file(Path directory, String sandbox) {
@@ -118,6 +121,11 @@ final class FlowLog implements AutoCloseable {
                 System.getLogger(FlowLog.class.getName()).log(System.Logger.Level.WARNING, "flow log " + file + " cannot be written, its entries are lost: " + e.getMessage());
             }
         }
+    }
+
+    /// What had passed when an earlier gateway stopped, as far as the log goes back.
+    long bytes() {
+        return bytes;
     }
 
     Instant now() {

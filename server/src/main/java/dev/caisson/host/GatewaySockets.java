@@ -14,7 +14,9 @@ import java.util.List;
 /// Sockets of the gateway's namespace, to be served by a process that lives in the machine's: a socket belongs to the namespace of the thread that made it.
 ///
 /// Opening them needs root. Cleanup: each is closed by whoever has it.
-public final class GatewaySockets {
+public final class GatewaySockets implements AutoCloseable {
+    private static final int RESOLVER_PORT = 53;
+    private static final List<InetAddress> RESOLVERS = List.of(InetAddress.ofLiteral(GatewayNetwork.RESOLVER), InetAddress.ofLiteral(GatewayNetwork.RESOLVER6));
     private static final int BACKLOG = 4_096;
     private static final int SOL_SOCKET = 1;
     private static final int SO_ACCEPTCONN = 30;
@@ -57,6 +59,19 @@ public final class GatewaySockets {
         return queries;
     }
 
+    /// True for the resolver's own address and port.
+    public static boolean isResolver(InetSocketAddress address) {
+        return address.getPort() == RESOLVER_PORT && RESOLVERS.contains(address.getAddress());
+    }
+
+    @Override
+    public void close() throws IOException {
+        connections.close();
+        for (DatagramChannel channel : queries) {
+            channel.close();
+        }
+    }
+
     /// What the rules have refused.
     public RefusedPackets refused() {
         return refused;
@@ -65,7 +80,7 @@ public final class GatewaySockets {
     private static DatagramChannel resolver(String address) throws IOException {
         var channel = DatagramChannel.open();
         channel.setOption(StandardSocketOptions.SO_RCVBUF, QUERY_BUFFER_BYTES);
-        return channel.bind(new InetSocketAddress(InetAddress.ofLiteral(address), 53));
+        return channel.bind(new InetSocketAddress(InetAddress.ofLiteral(address), RESOLVER_PORT));
     }
 
     /// For both versions of IP: Java's sockets of IPv6 take both.

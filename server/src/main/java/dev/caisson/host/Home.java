@@ -76,6 +76,11 @@ public record Home(Path path) {
         return run().resolve("gateway.net");
     }
 
+    /// Why the node could make no network for the gateway; not there when it could.
+    public Path gatewayUnfit() {
+        return run().resolve("gateway.unfit");
+    }
+
     /// Holds one network namespace per plug.
     public Path plugs() {
         return run().resolve("p");

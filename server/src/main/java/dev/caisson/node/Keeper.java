@@ -125,7 +125,7 @@ final class Keeper {
         wayOut.open();
         driver().boot(boot);
         Agent agent = awaitHello(HELLO_PATIENCE).orElseThrow(this::neverSaidHello);
-        agent.adopt(entry.id().value(), entry.spec().env(), "user", 0, new byte[0]);
+        adopt(agent);
         if (start.isPresent()) {
             new TemplateStart(machine, boot, entry, commands, () -> isEnding() || isDead()).begin(agent, start.get());
         }
@@ -141,6 +141,16 @@ final class Keeper {
             changed.signalAll();
         } finally {
             lock.unlock();
+        }
+    }
+
+    private void adopt(Agent agent) throws IOException, InterruptedException {
+        try {
+            agent.adopt(entry.id().value(), entry.spec().env(), "user", 0, new byte[0], Seeds.seeds());
+        } catch (SandboxException e) {
+            // What the guest refuses here is no caller's doing: its template has no such user, or something stands where a file must go.
+            String template = entry.spec().template().value();
+            throw Failure.Code.GUEST_FAILED.with("sandbox " + entry.id() + " of template '" + template + "' could not be made ready: " + e.failure().message(), "change the template", e);
         }
     }
 

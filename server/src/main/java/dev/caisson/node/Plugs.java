@@ -59,9 +59,11 @@ final class Plugs implements AutoCloseable {
         String unfit = "";
         try {
             gateway = GatewayNetwork.open(home);
+            Files.deleteIfExists(home.gatewayUnfit());
         } catch (IOException e) {
             unfit = String.valueOf(e.getMessage());
             log("sandboxes have no way out: " + unfit);
+            Files.writeString(home.gatewayUnfit(), unfit);
         }
         var plugs = new Plugs(home, reclaimer, gateway, unfit, Math.floorMod(first, NetworkPlug.MAX));
         plugs.removeAllBut(held);
