@@ -1,5 +1,6 @@
 package dev.caisson.guest;
 
+import dev.caisson.host.NetworkNamespace;
 import dev.caisson.link.Link;
 import dev.caisson.link.LinkLimits;
 import dev.caisson.runtime.Boot;
@@ -77,8 +78,9 @@ final class AdoptedSandbox implements AutoCloseable {
         var trust = tier == Tier.CONTAINER ? Trust.TRUSTED : Trust.UNTRUSTED;
         var spec = new SandboxSpec(TemplateName.BASE, trust, tier, LIMITS, Duration.ofMinutes(1), Map.of(), Map.of());
         var home = machine.home;
-        var boot = new Boot(id, spec, home.sandbox(id.value()), home.cgroup(id.value()), image, home.agentSocket(id.value()), SLOT.getAndIncrement());
+        var boot = new Boot(id, spec, home.sandbox(id.value()), home.cgroup(id.value()), image, home.agentSocket(id.value()), SLOT.getAndIncrement(), home.sandbox(id.value()).resolve("net"));
         Files.createDirectory(boot.directory(), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx--x--x")));
+        new NetworkNamespace(boot.network()).create();
         Files.createDirectory(boot.agentSocket().getParent());
         var door = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
         door.bind(UnixDomainSocketAddress.of(boot.agentSocket()));
