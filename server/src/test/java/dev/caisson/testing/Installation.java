@@ -57,11 +57,11 @@ public final class Installation implements BeforeAllCallback, AfterEachCallback,
         }
         servers = new Servers(home, internet == null ? prefix.get() : internet.prefix());
         servers.start(Servers.Kind.DEADMAN);
+        servers.start(Servers.Kind.NODE);
+        node = servers.node();
         if (opensInternet) {
             startGateway();
         }
-        servers.start(Servers.Kind.NODE);
-        node = servers.node();
     }
 
     /// Starts the gateway; also again, after it was killed.
