@@ -15,16 +15,15 @@ use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{BufRead, Read, Write};
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 /// Most files of one adoption.
 const MAX_FILES: usize = 16;
 /// Most bytes in all of them.
 const MAX_CONTENT: usize = 256 * 1024;
-/// Largest file that is added to, because all of it is read; bundles of certificates have a quarter of a MiB.
-const MAX_BEFORE: u64 = 4 << 20;
 /// Linux's own limit, with its zero byte.
 const MAX_PATH: usize = 4096;
 
@@ -79,7 +78,8 @@ fn replace(path: &Path, file: &SeedFile) -> Result<(), Failure> {
 
 /// Writes a file that must stay the one it is.
 fn write_over(path: &Path, file: &SeedFile) -> Result<(), Errno> {
-    let there = rustix::fs::open(path, OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())?;
+    let there =
+        rustix::fs::open(path, OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())?;
     if size(&there)?.is_none() {
         return Err(Errno::INVAL);
     }
@@ -100,43 +100,24 @@ fn append(path: &Path, content: &[u8]) -> Result<(), Failure> {
         Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
         other => other.map_err(wrong)?,
     };
-    let before = match size(&file).map_err(wrong)? {
-        Some(before) if before <= MAX_BEFORE => before,
-        _ => {
-            let message = format!("append to {}: not a regular file of at most {MAX_BEFORE} bytes", shown(path.as_os_str().as_bytes()));
-            return Err(fail(Code::Invalid, message));
-        }
+    let Some(size) = size(&file).map_err(wrong)? else {
+        return Err(fail(Code::Invalid, format!("append to {}: not a regular file", shown(path.as_os_str().as_bytes()))));
     };
-    let mut file = File::from(file);
-    let mut text = Vec::with_capacity(before as usize + 1);
-    (&file).take(MAX_BEFORE).read_to_end(&mut text).map_err(|error| wrong(errno(error)))?;
-    if has(&text, content) {
+    let file = File::from(file);
+    // Not all of the file: in gVisor that would cost more than everything else here.
+    let mut end = vec![0; size.min(content.len() as u64 + 1) as usize];
+    let from = size - end.len() as u64;
+    file.read_exact_at(&mut end, from).map_err(|error| wrong(errno(error)))?;
+    if end == content || end.strip_prefix(b"\n") == Some(content) {
         return Ok(());
     }
-    let mut more = Vec::with_capacity(content.len() + 1);
-    if text.last().is_some_and(|last| *last != b'\n') {
-        more.push(b'\n');
-    }
-    more.extend_from_slice(content);
-    file.write_all(&more).map_err(|error| {
+    let line_is_open = end.last().is_some_and(|last| *last != b'\n');
+    let more = if line_is_open { [b"\n", content].concat() } else { content.to_vec() };
+    (&file).write_all(&more).map_err(|error| {
         // Half a certificate would spoil the others.
-        let _ = rustix::fs::ftruncate(&file, before);
+        let _ = rustix::fs::ftruncate(&file, size);
         wrong(errno(error))
     })
-}
-
-/// True when the content is in the text from the beginning of a line on.
-fn has(text: &[u8], content: &[u8]) -> bool {
-    let mut rest = text;
-    loop {
-        if rest.starts_with(content) {
-            return true;
-        }
-        // Reading from memory does not fail.
-        if rest.skip_until(b'\n').unwrap_or(0) == 0 {
-            return false;
-        }
-    }
 }
 
 /// Bytes of a regular file; nothing of any other.

@@ -5,8 +5,8 @@ use caisson_agent::frame::{Decoded, Frame, PREFACE, decode};
 use caisson_agent::proto::failed::Code;
 use caisson_agent::proto::seed_file::Kind;
 use caisson_agent::proto::{
-    Adopt, Attach, Command, Exited, Failed, Hello, Input, Reply, Request, ResourceLimit, SeedFile, Start, Started, Terminal, Welcome, reply,
-    request,
+    Adopt, Attach, Command, Exited, Failed, Hello, Input, Reply, Request, ResourceLimit, SeedFile, Start, Started, Terminal, Welcome,
+    reply, request,
 };
 use prost::Message;
 use std::collections::BTreeSet;

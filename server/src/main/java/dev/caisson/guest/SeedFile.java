@@ -13,7 +13,7 @@ public record SeedFile(Kind kind, String path, String content, int mode) {
     public enum Kind {
         /// The path becomes a plain file with this content, whatever was there.
         REPLACE(dev.caisson.guest.wire.SeedFile.Kind.REPLACE),
-        /// The content is added to the file that the path leads to, unless it is in it; nothing where there is none.
+        /// The content is added to the file that the path leads to, unless it ends with it; nothing where there is none. One content for each file.
         APPEND_IF_EXISTS(dev.caisson.guest.wire.SeedFile.Kind.APPEND_IF_EXISTS);
 
         private final dev.caisson.guest.wire.SeedFile.Kind wire;
