@@ -57,10 +57,10 @@ public final class Installation implements BeforeAllCallback, AfterEachCallback,
         }
         servers = new Servers(home, internet == null ? prefix.get() : internet.prefix());
         servers.start(Servers.Kind.DEADMAN);
+        servers.start(Servers.Kind.NODE);
         if (opensInternet) {
             startGateway();
         }
-        servers.start(Servers.Kind.NODE);
         node = servers.node();
     }
 
