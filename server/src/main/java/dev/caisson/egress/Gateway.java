@@ -12,6 +12,7 @@ import java.nio.channels.DatagramChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.GeneralSecurityException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -29,24 +30,24 @@ public final class Gateway implements AutoCloseable {
     static final int MAX_CONNECTIONS = 16_384;
     private static final int MAX_BUSY = 64;
     private static final int TCP = 6;
-    private static final int UDP = 17;
-    private static final Set<Integer> ICMP = Set.of(1, 58);
+    private static final Map<Integer, String> PROTOCOLS = Map.of(TCP, "tcp", 17, "udp", 1, "icmp", 58, "icmp", 132, "sctp");
     private static final System.Logger LOG = System.getLogger(Gateway.class.getName());
 
     private final GatewaySockets sockets;
     private final GatewaySettings settings;
     private final GatewayParts parts;
     private final NameServer nameServer;
+    private final Deadlines deadlines = new Deadlines(RelayTimes.DEFAULT);
     private final Map<InetAddress, Outlet> byAddress = new ConcurrentHashMap<>();
     private final Map<SandboxId, Outlet> byId = new ConcurrentHashMap<>();
     private final Semaphore connections = new Semaphore(MAX_CONNECTIONS);
     private final List<Thread> threads = new ArrayList<>();
 
-    private Gateway(GatewaySockets sockets, GatewaySettings settings) {
+    private Gateway(GatewaySockets sockets, GatewaySettings settings, OpenedTls openedTls) {
         this.sockets = sockets;
         this.settings = settings;
         var upstream = new Upstream(settings.resolvers(), settings.random());
-        this.parts = new GatewayParts(upstream, new PumpBuffers(MAX_BUSY), settings);
+        this.parts = new GatewayParts(upstream, new PumpBuffers(MAX_BUSY), openedTls, deadlines);
         this.nameServer = new NameServer(new NameService(upstream));
     }
 
@@ -54,13 +55,21 @@ public final class Gateway implements AutoCloseable {
     public static Gateway start(GatewaySockets sockets, GatewaySettings settings) throws IOException {
         Files.createDirectories(settings.flows());
         Files.createDirectories(settings.names());
-        var gateway = new Gateway(sockets, settings);
+        var gateway = new Gateway(sockets, settings, openedTls(settings));
         gateway.threads.add(Thread.ofVirtual().name("accept").start(gateway::acceptAll));
         for (DatagramChannel channel : sockets.queries()) {
             gateway.threads.add(Thread.ofVirtual().name("names").start(() -> gateway.answerAll(channel)));
         }
         gateway.threads.add(Thread.ofPlatform().name("refused").daemon().start(gateway::readRefusals));
         return gateway;
+    }
+
+    private static OpenedTls openedTls(GatewaySettings settings) throws IOException {
+        try {
+            return new OpenedTls(TrustedRoots.read(settings.authorities().stream().toList()));
+        } catch (GeneralSecurityException e) {
+            throw new IOException("the certificates of authorities cannot be read: " + e.getMessage(), e);
+        }
     }
 
     private void acceptAll() {
@@ -87,7 +96,7 @@ public final class Gateway implements AutoCloseable {
         Thread.ofVirtual().name("egress").start(() -> {
             try {
                 if (GatewaySockets.isResolver(local)) {
-                    nameServer.serveTcp(client, outlet);
+                    answerOver(client, outlet);
                 } else {
                     new Connection(outlet, client, parts).run();
                 }
@@ -99,6 +108,18 @@ public final class Gateway implements AutoCloseable {
                 connections.release();
             }
         });
+    }
+
+    private void answerOver(SocketChannel client, Outlet outlet) throws IOException, InterruptedException {
+        if (!outlet.spending().open()) {
+            client.close();
+            return;
+        }
+        try {
+            nameServer.serveTcp(client, outlet);
+        } finally {
+            outlet.spending().closed();
+        }
     }
 
     private void answerAll(DatagramChannel channel) {
@@ -123,12 +144,7 @@ public final class Gateway implements AutoCloseable {
     }
 
     private static void refused(Outlet outlet, RefusedPackets.Refused packet) {
-        String protocol = switch (packet.protocol()) {
-            case TCP -> "tcp";
-            case UDP -> "udp";
-            case Integer number when ICMP.contains(number) -> "icmp";
-            case Integer number -> number.toString();
-        };
+        String protocol = PROTOCOLS.getOrDefault(packet.protocol(), Integer.toString(packet.protocol()));
         String rule = "gateway";
         String reason = "only TCP is let out, and names";
         if (packet.protocol() == TCP) {
@@ -144,7 +160,7 @@ public final class Gateway implements AutoCloseable {
 
     /// Takes a sandbox in, or its new rules; in force when this returns. Returns the certificate of its authority, in PEM; empty when nothing of its TLS is opened.
     ///
-    /// Errors: what [Secrets] throws when a secret cannot be opened.
+    /// Errors: a [dev.caisson.sandbox.SandboxException] when a secret cannot be opened; nothing has changed then.
     String register(Registration registration) throws IOException {
         synchronized (byId) {
             Outlet known = byId.get(registration.sandbox());
@@ -159,7 +175,7 @@ public final class Gateway implements AutoCloseable {
                 byAddress.put(registration.address(), known);
                 byAddress.put(registration.address6(), known);
             }
-            return known.judge().opensTls() ? known.authority().certificatePem() : "";
+            return known.opensTls() ? known.authority().certificatePem() : "";
         }
     }
 
@@ -207,6 +223,7 @@ public final class Gateway implements AutoCloseable {
     @Override
     public void close() throws IOException {
         sockets.close();
+        deadlines.close();
         threads.forEach(Thread::interrupt);
         synchronized (byId) {
             for (Outlet outlet : byId.values()) {

@@ -24,7 +24,7 @@ import java.util.function.Function;
 /// Threads: safe for many; each query is answered on a virtual thread of its own.
 final class NameServer {
     static final int MAX_IN_FLIGHT = 1_024;
-    static final int MAX_IN_FLIGHT_EACH = 64;
+    static final int MAX_IN_FLIGHT_EACH = 16;
     static final int MAX_QUERIES_PER_CONNECTION = 64;
     /// From one query over TCP to the end of the next.
     static final Duration IDLE = Duration.ofSeconds(10);

@@ -9,11 +9,17 @@ import java.util.ArrayList;
 import java.util.List;
 
 /// The resolvers that a machine uses.
-final class NameServers {
+public final class NameServers {
     private static final int PORT = 53;
     private static final int MOST = 3;
 
     private NameServers() {}
+
+    /// Those of the machine that this runs on; none where it says none.
+    public static List<InetSocketAddress> ofMachine() throws IOException {
+        Path file = Path.of("/etc/resolv.conf");
+        return Files.exists(file) ? of(file) : List.of();
+    }
 
     /// The first three of a resolv.conf, in order; search domains and options are not taken.
     ///

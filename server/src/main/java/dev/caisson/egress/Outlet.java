@@ -1,7 +1,9 @@
 package dev.caisson.egress;
 
 import dev.caisson.sandbox.AddressKind;
+import dev.caisson.sandbox.EgressRule;
 import dev.caisson.sandbox.Flow;
+import dev.caisson.sandbox.PortRange;
 import dev.caisson.sandbox.SandboxId;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -11,6 +13,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /// One sandbox's way out: what it may reach, what it has been told names are, what it has spent, what is open, and the log of it all.
 ///
@@ -20,20 +24,23 @@ final class Outlet implements NameView, AutoCloseable {
     private final SyntheticAddresses names;
     private final FlowLog log;
     private final Spending spending;
-    private final Secrets secrets;
+    private final GatewaySettings settings;
     private final Set<Connection> open = ConcurrentHashMap.newKeySet();
     private volatile Registration registration;
     private volatile Judge judge;
+    private volatile SandboxSecrets secrets;
+    private @Nullable SandboxAuthority authority;
     private volatile boolean closed;
 
-    Outlet(Registration registration, SyntheticAddresses names, FlowLog log, Spending spending, Secrets secrets) {
+    Outlet(Registration registration, SyntheticAddresses names, FlowLog log, Spending spending, GatewaySettings settings) {
         this.sandbox = registration.sandbox();
         this.registration = registration;
         this.judge = new Judge(registration.egress());
         this.names = names;
         this.log = log;
         this.spending = spending;
-        this.secrets = secrets;
+        this.settings = settings;
+        this.secrets = SandboxSecrets.open(registration.egress().secrets(), settings.key());
     }
 
     SandboxId sandbox() {
@@ -48,8 +55,23 @@ final class Outlet implements NameView, AutoCloseable {
         return judge;
     }
 
-    Secrets secrets() {
+    SandboxSecrets secrets() {
         return secrets;
+    }
+
+    /// True when some of its TLS may be ended here.
+    boolean opensTls() {
+        var egress = registration.egress();
+        return !egress.secrets().isEmpty() || egress.layers().stream().anyMatch(layer -> layer.rules().stream().anyMatch(EgressRule::inspect));
+    }
+
+    synchronized SandboxAuthority authority() {
+        var made = authority;
+        if (made == null) {
+            made = SandboxAuthority.of(settings.key().master(), sandbox, registration.created(), settings.clock());
+            authority = made;
+        }
+        return made;
     }
 
     Spending spending() {
@@ -62,8 +84,9 @@ final class Outlet implements NameView, AutoCloseable {
 
     /// Puts other rules in force, for what is open too.
     void change(Registration other) {
+        // First, since it may fail. What is under way keeps the values that it has.
+        secrets = SandboxSecrets.open(other.egress().secrets(), settings.key());
         registration = other;
-        secrets.change(other.egress().secrets());
         spending.change(other.egress().budget());
         judge = new Judge(other.egress());
         open.forEach(Connection::judgeAgain);
@@ -115,7 +138,13 @@ final class Outlet implements NameView, AutoCloseable {
 
     @Override
     public boolean accepts(String name, Resolution.Found found) {
-        return found.addresses().stream().anyMatch(address -> AddressKind.of(address) == AddressKind.PUBLIC || judge.mayDial(name, address));
+        return found.addresses().stream().anyMatch(address -> AddressKind.of(address) == AddressKind.PUBLIC || mayDial(name, address));
+    }
+
+    /// At a port that some rule names, or one of the web's.
+    private boolean mayDial(String name, InetAddress address) {
+        var ports = registration.egress().layers().stream().flatMap(layer -> layer.rules().stream()).flatMap(rule -> rule.ports().stream()).map(PortRange::first);
+        return Stream.concat(ports, Stream.of(443, 80)).distinct().anyMatch(port -> judge.dial(name, address, port) instanceof Admission.Admitted);
     }
 
     @Override
@@ -142,6 +171,7 @@ final class Outlet implements NameView, AutoCloseable {
     @Override
     public void close() {
         closed = true;
+        secrets.close();
         open.forEach(connection -> connection.cut("the sandbox is gone"));
         log.close();
         try {
