@@ -6,6 +6,8 @@ import dev.caisson.sandbox.SandboxInfo;
 import dev.caisson.sandbox.SandboxSpec;
 import dev.caisson.sandbox.Tier;
 import java.io.IOException;
+import java.nio.file.FileSystems;
+import java.nio.file.attribute.UserPrincipalNotFoundException;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
@@ -53,14 +55,24 @@ public final class Installation implements BeforeAllCallback, AfterEachCallback,
     public void beforeAll(ExtensionContext context) throws IOException, InterruptedException {
         home = TestHome.make();
         if (opensInternet) {
+            Assumptions.assumeTrue(hasUser("caisson-gateway"), "no user caisson-gateway: run ./caisson setup");
             internet = Internet.open();
         }
         servers = new Servers(home, internet == null ? prefix.get() : internet.prefix());
         servers.start(Servers.Kind.DEADMAN);
         servers.start(Servers.Kind.NODE);
-        node = servers.node();
         if (opensInternet) {
             startGateway();
+        }
+        node = servers.node();
+    }
+
+    private static boolean hasUser(String name) throws IOException {
+        try {
+            FileSystems.getDefault().getUserPrincipalLookupService().lookupPrincipalByName(name);
+            return true;
+        } catch (UserPrincipalNotFoundException _) {
+            return false;
         }
     }
 

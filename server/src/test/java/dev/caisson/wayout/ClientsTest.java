@@ -10,6 +10,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -121,6 +122,15 @@ class ClientsTest {
         assertThat(probes.bash("reach socket wss://allowed.example/socket")).isEqualTo("one two three \n");
         assertThat(probes.bash("reach socket ws://allowed.example/socket")).isEqualTo("one two three \n");
         assertThat(probes.bash("reach -patience 5s get https://denied.example/")).startsWith("failed: ");
+    }
+
+    @ParameterizedTest
+    @MethodSource("tiersAndWays")
+    void java(Tier tier, boolean opened) throws Exception {
+        var probes = in(tier, opened);
+        Assumptions.assumeTrue(probes.shell().run("java", "-version").status() == 0, "template base has no Java");
+        probes.bash("cat > /tmp/Get.java <<'PROGRAM'\nvoid main() throws Exception { System.out.println(new String(java.net.URI.create(\"https://allowed.example/\").toURL().openStream().readAllBytes())); }\nPROGRAM");
+        assertThat(probes.bash("java /tmp/Get.java")).contains("\"sni\":\"allowed.example\"");
     }
 
     @ParameterizedTest
