@@ -12,11 +12,15 @@ import dev.caisson.edge.Certificates;
 import dev.caisson.edge.EdgeLimits;
 import dev.caisson.edge.PreviewDoor;
 import dev.caisson.json.Json;
+import dev.caisson.policy.EgressPolicy;
 import dev.caisson.policy.KeyStore;
 import dev.caisson.policy.NewKey;
 import dev.caisson.policy.PortLinks;
 import dev.caisson.policy.Quota;
 import dev.caisson.policy.SandboxTokens;
+import dev.caisson.policy.SecretSealer;
+import dev.caisson.policy.Secrets;
+import dev.caisson.policy.WayOut;
 import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.SandboxException;
 import dev.caisson.sandbox.Sandboxes;
@@ -72,10 +76,11 @@ final class Front implements AutoCloseable {
             var links = new PortLinks(tokens, clock);
             var urls = new PreviewLinks(domain, tokens, links);
             var preview = new PreviewDoor(domain, sandboxes, tokens, links, EdgeLimits.DEFAULT);
-            var rest = RestDoor.handler(sandboxes, keys, quota, urls, RestDoor.HEARTBEAT);
-            var e2b = new E2bDoor(sandboxes, keys, quota, tokens, Optional.of(preview.forwarder()), clock,
+            var ways = new WayOut(policy(settings), new Secrets(sealer(settings), random));
+            var rest = RestDoor.handler(sandboxes, keys, quota, ways, urls, RestDoor.HEARTBEAT);
+            var e2b = new E2bDoor(sandboxes, keys, quota, ways, tokens, Optional.of(preview.forwarder()), clock,
                     settings.e2b().at(domain.map(PreviewDomain::authority)));
-            var mcp = new McpDoor(sandboxes, keys, quota, (sandbox, port, valid) -> urls.link(sandbox, port, valid), settings.mcpOrigins());
+            var mcp = new McpDoor(sandboxes, keys, quota, ways, (sandbox, port, valid) -> urls.link(sandbox, port, valid), settings.mcpOrigins());
             http.open(new Doors(List.of(e2b, preview, mcp), rest), RestDoor.errors());
             // After the port is ours: a key made for a front that does not come up would never be shown.
             return new Front(keys, http, keys.isEmpty() ? Optional.of(keys.create("first")) : Optional.empty(), domain, certificates, preview);
@@ -85,6 +90,17 @@ final class Front implements AutoCloseable {
             }
             throw e;
         }
+    }
+
+    private static EgressPolicy policy(FrontSettings settings) {
+        return new EgressPolicy(settings.egressOpen());
+    }
+
+    /// What seals values of secrets for the gateway.
+    private static SecretSealer sealer(FrontSettings settings) {
+        return (_, _, _) -> {
+            throw Failure.Code.EGRESS_UNAVAILABLE.with("this installation has no key to seal secrets with in " + settings.sealKey(), "see that its gateway runs: `caisson status`");
+        };
     }
 
     private static Optional<Certificates> secure(FrontSettings settings, HttpListener http, InstantSource clock, RandomGenerator random) {
