@@ -95,7 +95,9 @@ public final class Cidr {
     }
 
     private boolean contains(byte[] address) {
-        return address.length == network.length && Arrays.equals(masked(address, prefix), network);
+        int whole = prefix / 8;
+        return address.length == network.length && Arrays.equals(address, 0, whole, network, 0, whole)
+                && (prefix % 8 == 0 || ((address[whole] ^ network[whole]) & 0xff00 >> prefix % 8 & 0xff) == 0);
     }
 
     /// True when every address of the other is in this one.
