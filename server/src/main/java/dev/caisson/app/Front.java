@@ -11,6 +11,8 @@ import dev.caisson.api.rest.RestDoor;
 import dev.caisson.edge.Certificates;
 import dev.caisson.edge.EdgeLimits;
 import dev.caisson.edge.PreviewDoor;
+import dev.caisson.egress.SecretSeal;
+import dev.caisson.egress.SecretValue;
 import dev.caisson.json.Json;
 import dev.caisson.policy.EgressPolicy;
 import dev.caisson.policy.KeyStore;
@@ -30,6 +32,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.security.SecureRandom;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
@@ -76,7 +79,7 @@ final class Front implements AutoCloseable {
             var links = new PortLinks(tokens, clock);
             var urls = new PreviewLinks(domain, tokens, links);
             var preview = new PreviewDoor(domain, sandboxes, tokens, links, EdgeLimits.DEFAULT);
-            var ways = new WayOut(policy(settings), new Secrets(sealer(settings), random));
+            var ways = new WayOut(policy(settings), new Secrets(sealer(settings)));
             var rest = RestDoor.handler(sandboxes, keys, quota, ways, urls, RestDoor.HEARTBEAT);
             var e2b = new E2bDoor(sandboxes, keys, quota, ways, tokens, Optional.of(preview.forwarder()), clock,
                     settings.e2b().at(domain.map(PreviewDomain::authority)));
@@ -96,10 +99,14 @@ final class Front implements AutoCloseable {
         return new EgressPolicy(settings.egressOpen());
     }
 
-    /// What seals values of secrets for the gateway.
+    /// Seals values of secrets for the gateway. Its key is read each time: the gateway may make it after us, and make it anew.
     private static SecretSealer sealer(FrontSettings settings) {
-        return (_, _, _) -> {
-            throw Failure.Code.EGRESS_UNAVAILABLE.with("this installation has no key to seal secrets with in " + settings.sealKey(), "see that its gateway runs: `caisson status`");
+        var random = new SecureRandom();
+        return (name, hosts, places, value) -> {
+            var seal = SecretSeal.of(settings.sealKey(), random);
+            try (var closing = SecretValue.taking(value)) {
+                return seal.bind(name, hosts, places, closing);
+            }
         };
     }
 

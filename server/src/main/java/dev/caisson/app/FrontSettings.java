@@ -1,6 +1,7 @@
 package dev.caisson.app;
 
 import dev.caisson.api.e2b.E2bSettings;
+import dev.caisson.egress.SealKey;
 import dev.caisson.sandbox.Failure;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
@@ -77,7 +78,7 @@ record FrontSettings(
 
     /// The key that secrets are sealed with; the gateway, which alone can open them, puts it there.
     Path sealKey() {
-        return home.resolve("egress").resolve("seal.pub");
+        return home.resolve("egress").resolve(SealKey.PUBLIC_FILE);
     }
 
     Path directory() {
