@@ -98,7 +98,7 @@ final class UpCommand implements Callable<Integer> {
             }
         }
         var listening = listening();
-        Launch.ensureUser();
+        Launch.ensureUsers();
         installation.prepare();
         var supervision = new Supervision(installation);
         var end = new CountDownLatch(1);
