@@ -106,4 +106,16 @@ class EgressTest {
         var binary = Files.write(directory.resolve("binary"), new byte[] {(byte) 0xFF});
         assertThatThrownBy(() -> SecretWish.parse("TOKEN=file:" + binary + "@h.example", _ -> null)).hasMessageContaining("is not UTF-8");
     }
+
+    @Test
+    void theDocumentsCommandLinesAreTaken() throws IOException {
+        var lines = Files.readString(Path.of("../docs/egress.md")).lines().filter(line -> line.startsWith("    caisson run ")).map(String::strip).toList();
+        assertThat(lines).hasSizeGreaterThanOrEqualTo(4);
+        Files.writeString(directory.resolve("script.py"), "");
+        for (String line : lines) {
+            var words = List.of(line.replace("'", "").replace("env:TOKEN", "env:PATH").split(" ")).subList(2, line.split(" ").length);
+            var args = words.stream().map(word -> word.endsWith(".py") ? directory.resolve("script.py").toString() : word).toArray(String[]::new);
+            assertThat(RunCommand.planOf(args).goesOut()).as(line).isTrue();
+        }
+    }
 }

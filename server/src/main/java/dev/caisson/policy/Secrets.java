@@ -8,28 +8,19 @@ import dev.caisson.sandbox.Sandboxes;
 import dev.caisson.sandbox.SecretBinding;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
-import java.util.Base64;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.random.RandomGenerator;
 
-/// Takes secrets in: each value is sealed at once, and a placeholder made that stands for it inside the sandbox. No value is kept or told.
+/// Takes secrets in: each value is sealed at once, and a placeholder stands for it inside the sandbox. No value is kept or told.
 ///
-/// Threads: safe for many, if the random generator is.
+/// Threads: safe for many.
 public final class Secrets {
-    private static final String PREFIX = "csn-";
-    /// 32 characters of `A-Z a-z 0-9 - _`.
-    private static final int PLACEHOLDER_BYTES = 24;
-
     private final SecretSealer sealer;
-    private final RandomGenerator random;
 
-    /// @param random must be fit for secrets
-    public Secrets(SecretSealer sealer, RandomGenerator random) {
+    public Secrets(SecretSealer sealer) {
         this.sealer = sealer;
-        this.random = random;
     }
 
     /// A secret with a placeholder of its own.
@@ -44,22 +35,14 @@ public final class Secrets {
                         "give the secret alone");
             }
             boolean bodyOnly = places.equals(Set.of(SecretBinding.Place.BODY));
-            if (!bodyOnly && value.chars().anyMatch(c -> c < 0x20 || c == 0x7f)) {
+            if (!bodyOnly && value.chars().anyMatch(c -> c < 0x20 && c != '\t' || c == 0x7f)) {
                 throw Failure.Code.BAD_REQUEST.with("the value of the secret '" + Failure.shown(name) + "' has control characters, such as the end of a line, which cannot stand in a header",
                         "give it without them, or let it be replaced in bodies only");
             }
-            // What is wrong with the rest is said before anything is sealed.
-            var draft = new SecretBinding(name, placeholder(), hosts, places, "AA==");
-            return new SecretBinding(name, draft.placeholder(), draft.hosts(), draft.places(), sealer.seal(name, draft.hosts(), bytes));
+            return sealer.seal(name, hosts, places, bytes);
         } finally {
             Arrays.fill(bytes, (byte) 0);
         }
-    }
-
-    private String placeholder() {
-        byte[] bytes = new byte[PLACEHOLDER_BYTES];
-        random.nextBytes(bytes);
-        return PREFIX + Base64.getUrlEncoder().withoutPadding().encodeToString(bytes);
     }
 
     /// Those variables, and one for each secret that holds its placeholder.

@@ -3,6 +3,8 @@ package dev.caisson.api.e2b;
 import dev.caisson.json.JsonObject;
 import dev.caisson.policy.TierPolicy;
 import dev.caisson.policy.Waking;
+import dev.caisson.policy.WayOut;
+import dev.caisson.sandbox.EgressBudget;
 import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.Limits;
 import dev.caisson.sandbox.SandboxException;
@@ -12,6 +14,7 @@ import dev.caisson.sandbox.TemplateInfo;
 import dev.caisson.sandbox.TemplateName;
 import dev.caisson.sandbox.Trust;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 
 /// Turns the body of a create into a spec: every default becomes explicit here, once.
@@ -21,9 +24,9 @@ final class CreateRequest {
     private final Sandboxes sandboxes;
     private final TierPolicy tiers;
     private final E2bSettings settings;
-    private final WaysOut ways;
+    private final WayOut ways;
 
-    CreateRequest(Sandboxes sandboxes, TierPolicy tiers, E2bSettings settings, WaysOut ways) {
+    CreateRequest(Sandboxes sandboxes, TierPolicy tiers, E2bSettings settings, WayOut ways) {
         this.sandboxes = sandboxes;
         this.tiers = tiers;
         this.settings = settings;
@@ -34,7 +37,8 @@ final class CreateRequest {
     SandboxSpec read(JsonObject in, Duration lease, String tenant, String idempotencyKey) {
         TemplateName template = template(in.text("templateID", "base"));
         refuseWhatIsNotThere(in);
-        var egress = ways.request(NetworkWish.ofCreate(in), tenant, template);
+        var layer = NetworkWish.ofCreate(in).layer(ways.isOpen(), settings.internet());
+        var egress = ways.compose(layer, EgressBudget.DEFAULT, List.of(), tenant, template);
         boolean pause = in.truth("autoPause", false);
         var metadata = Metadata.toLabels(in.map("metadata"));
         var labels = resumes(in) ? Waking.wish(metadata) : metadata;
