@@ -4,6 +4,7 @@ import dev.caisson.egress.Gateway;
 import dev.caisson.egress.GatewayServer;
 import dev.caisson.egress.GatewaySettings;
 import dev.caisson.egress.SealKey;
+import dev.caisson.egress.TrustedRoots;
 import dev.caisson.host.GatewaySockets;
 import dev.caisson.host.Home;
 import dev.caisson.host.Privileges;
@@ -14,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFileAttributeView;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.security.GeneralSecurityException;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.InstantSource;
@@ -40,7 +42,7 @@ public final class GatewayMain {
         ServerProcess.run(args, List.of("home", RESOLVER, EXTRA_CA), options -> {
             var home = options.home();
             var resolvers = Resolvers.of(Optional.ofNullable(options.values().get(RESOLVER)));
-            var authorities = Optional.ofNullable(options.values().get(EXTRA_CA)).map(Path::of);
+            var roots = roots(Optional.ofNullable(options.values().get(EXTRA_CA)).map(Path::of));
             // All that needs root, and none of it looks at a byte of a sandbox.
             makeDirectory(home);
             String network = awaitNetwork(home);
@@ -48,7 +50,7 @@ public final class GatewayMain {
             var socket = NodeSocket.open(home.gatewaySocket(), Set.of("root"));
             Privileges.become(USER);
             var random = new SecureRandom();
-            var settings = new GatewaySettings(home.egress(), resolvers, authorities, SealKey.openOrMake(home.egress(), random), InstantSource.system(), random);
+            var settings = new GatewaySettings(home.egress(), resolvers, roots, SealKey.openOrMake(home.egress(), random), InstantSource.system(), random);
             var gateway = Gateway.start(sockets, settings);
             var server = new GatewayServer(gateway);
             Thread.ofVirtual().name("accept-node").start(() -> socket.acceptAll(channel -> Link.start(channel, Link.Side.LISTENED, LinkLimits.INTERNAL, server::accept, "node")));
@@ -58,6 +60,15 @@ public final class GatewayMain {
                 gateway.close();
             };
         });
+    }
+
+    /// Read as root: the operator's file need not be for everybody.
+    private static TrustedRoots roots(Optional<Path> more) throws IOException {
+        try {
+            return TrustedRoots.read(more.stream().toList());
+        } catch (GeneralSecurityException e) {
+            throw new IOException("the certificates of " + more.map(Path::toString).orElse("this machine's Java") + " cannot be read: " + e.getMessage(), e);
+        }
     }
 
     private static void makeDirectory(Home home) throws IOException {

@@ -66,7 +66,7 @@ public final class Gateway implements AutoCloseable {
 
     private static OpenedTls openedTls(GatewaySettings settings) throws IOException {
         try {
-            return new OpenedTls(TrustedRoots.read(settings.authorities().stream().toList()));
+            return new OpenedTls(settings.roots());
         } catch (GeneralSecurityException e) {
             throw new IOException("the certificates of authorities cannot be read: " + e.getMessage(), e);
         }

@@ -5,15 +5,14 @@ import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.InstantSource;
 import java.util.List;
-import java.util.Optional;
 
 /// How a gateway was told to behave.
 ///
 /// @param directory the gateway's own: its key, the flow logs, the names that were looked up
 /// @param resolvers where names are asked for, the first first; empty: nowhere, so that no name is known
-/// @param authorities a file of certificates, in PEM, which hosts outside may also have been signed by, beside those the JDK trusts
+/// @param roots whom hosts outside, whose TLS is opened, may have been signed by
 /// @param random unpredictable
-public record GatewaySettings(Path directory, List<InetSocketAddress> resolvers, Optional<Path> authorities, SealKey key, InstantSource clock, SecureRandom random) {
+public record GatewaySettings(Path directory, List<InetSocketAddress> resolvers, TrustedRoots roots, SealKey key, InstantSource clock, SecureRandom random) {
     public GatewaySettings {
         resolvers = List.copyOf(resolvers);
     }
