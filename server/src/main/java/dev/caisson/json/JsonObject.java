@@ -44,7 +44,7 @@ public final class JsonObject {
     }
 
     @SuppressWarnings("unchecked")
-    private static JsonObject of(String path, @Nullable Object value) {
+    static JsonObject of(String path, @Nullable Object value) {
         if (value instanceof Map<?, ?> map) {
             return new JsonObject(path, (Map<String, @Nullable Object>) map);
         }
