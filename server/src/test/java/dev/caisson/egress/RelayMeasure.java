@@ -13,7 +13,7 @@ import javax.net.ssl.SSLSocket;
 /// Throughput of one download and time to connect, direct and through a relay. Not a test: run its main; it prints one line per measurement.
 final class RelayMeasure {
     private static final long BYTES = 1L << 30;
-    private static final int ROUNDS = 3;
+    private static final int ROUNDS = 5;
 
     private RelayMeasure() {}
 
