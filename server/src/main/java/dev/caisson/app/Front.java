@@ -11,6 +11,7 @@ import dev.caisson.api.rest.RestDoor;
 import dev.caisson.edge.Certificates;
 import dev.caisson.edge.EdgeLimits;
 import dev.caisson.edge.PreviewDoor;
+import dev.caisson.egress.Presets;
 import dev.caisson.egress.SecretSeal;
 import dev.caisson.egress.SecretValue;
 import dev.caisson.json.Json;
@@ -96,7 +97,9 @@ final class Front implements AutoCloseable {
     }
 
     private static EgressPolicy policy(FrontSettings settings) {
-        return new EgressPolicy(settings.egressOpen());
+        var presets = new Presets(settings.presets());
+        var file = settings.egressPolicy().map(path -> EgressFile.read(path, presets)).orElseGet(EgressFile::standard);
+        return file.policy(settings.egressOpen(), presets);
     }
 
     /// Seals values of secrets for the gateway. Its key is read each time: the gateway may make it after us, and make it anew.

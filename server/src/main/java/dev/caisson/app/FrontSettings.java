@@ -99,6 +99,11 @@ record FrontSettings(
         return directory().resolve("tls");
     }
 
+    /// The operator's own lists of rules, one file each.
+    Path presets() {
+        return home.resolve("egress").resolve("presets");
+    }
+
     Path nodeSocket() {
         return home.resolve("run").resolve("node.sock");
     }

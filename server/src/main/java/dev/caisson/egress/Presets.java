@@ -1,6 +1,5 @@
 package dev.caisson.egress;
 
-import dev.caisson.json.Form;
 import dev.caisson.json.Forms;
 import dev.caisson.json.JsonObject;
 import dev.caisson.json.Yaml;
@@ -112,7 +111,7 @@ public final class Presets {
         try {
             JsonObject in = Yaml.parse(document);
             var rules = new ArrayList<EgressRule>();
-            for (EgressRule rule : in.either("rules", EgressRule::allow, (Form<EgressRule>) Forms.EGRESS_RULE).orElse(List.of())) {
+            for (EgressRule rule : in.either("rules", EgressRule::allow, Forms.EGRESS_RULE).orElse(List.of())) {
                 rules.add(rule.withName(name + "." + (rule.name().isEmpty() ? Integer.toString(rules.size() + 1) : rule.name())));
             }
             var preset = new Preset(name, in.text("about", ""), rules, file);
