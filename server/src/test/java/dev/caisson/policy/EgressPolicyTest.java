@@ -48,7 +48,7 @@ class EgressPolicyTest {
     void networksAsWideAsTheInternetNeedConsentToo() {
         var closed = EgressPolicy.standard(false, EgressPolicyTest::noPreset);
         for (String wide : List.of("0.0.0.0/0", "0.0.0.0/1", "128.0.0.0/2", "::/0", "2000::/3", "2000::/8")) {
-            refused(closed, list(EgressRule.allow("a.example"), EgressRule.allow(wide)), "request:2 allows " + wide);
+            refused(closed, list(EgressRule.allow("a.example"), EgressRule.allow(wide)), "request:2 allows " + EgressRule.allow(wide).target());
             assertThat(compose(EgressPolicy.standard(true, EgressPolicyTest::noPreset), list(EgressRule.allow(wide))).layers()).hasSize(2);
             compose(closed, list(EgressRule.deny(wide), EgressRule.allow("a.example")));
         }
@@ -71,13 +71,12 @@ class EgressPolicyTest {
     }
 
     @Test
-    void secretsOpenNothingWhereNothingIsToLeave() {
+    void aRequestWithSecretsAloneIsLetOutToTheirHosts() {
         var secret = new SecretBinding("K", "csn-0123456789abcdefghijkl", List.of(HostPattern.parse("api.example.com")), Set.of(), "AA==");
-        var policy = EgressPolicy.standard(false, EgressPolicyTest::noPreset);
-        var closed = policy.compose(EgressLayer.NONE, EgressBudget.DEFAULT, List.of(secret), "default", TEMPLATE);
-        assertThat(closed.isNone()).isTrue();
-        assertThat(closed.secrets()).containsExactly(secret);
-        assertThat(policy.compose(list(), EgressBudget.DEFAULT, List.of(secret), "default", TEMPLATE).isNone()).isFalse();
+        var made = EgressPolicy.standard(false, EgressPolicyTest::noPreset).compose(EgressLayer.NONE, EgressBudget.DEFAULT, List.of(secret), "default", TEMPLATE);
+        assertThat(made.isNone()).isFalse();
+        assertThat(made.layers().getFirst()).isEqualTo(layer("request", EgressLayer.Mode.LIST));
+        assertThat(made.secrets()).containsExactly(secret);
     }
 
     private static List<EgressRule> noPreset(String name) {
