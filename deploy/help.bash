@@ -13,6 +13,7 @@ caisson: run code that nobody has read, behind a real wall
   caisson doctor | walk | bench               what this machine can promise; one run narrated; measurements
   caisson setup [--check] [--rebuild NAME]    prepare this machine (the first run does it too); only say what is missing; build a template again
   caisson template list | build NAME | remove NAME    what sandboxes can be made from; setup builds only `base`
+  caisson policy explain | check | presets    what rules of the way out say: of what was tried before, in themselves, and which there are
   caisson check                               compile and run the fast tests        (mvnw test -DexcludedGroups=machine; cargo test)
   caisson test [ROOM]                         run all tests, on the real runtimes   (mvnw test; cargo test, cargo clippy)
 
@@ -37,6 +38,18 @@ END
 Usage: caisson template list [--json] | build NAME [--again] [--json] | remove NAME [--json]
 What sandboxes of this installation can be made from. A template is built once; a running installation takes a new one up when it is started again.
       --again          Build it even if it is there.
+      --json           Print one JSON object.
+END
+            ;;
+        policy)
+            cat << 'END'
+Usage: caisson policy explain --from LOG FILE [--check] [--json] | check FILE [--json] | presets [--json]
+What rules of the way out say, before anybody lives by them. FILE has the 'mode' and 'rules' of a request, or is an egress.yaml, whose ceiling counts then.
+      explain          Judge what a sandbox tried before by the rules in FILE alone, and say what would end otherwise, and by which rule.
+      --from LOG       A flow log, as `caisson egress ID --json` prints it: one flow a line, or one object with `flows`; - is standard input.
+      --check          End with 1 when something would end otherwise.
+      check            Say what is in FILE, or what is wrong with it.
+      presets          The lists of rules that can be named in FILE, and with `caisson run --egress-preset`.
       --json           Print one JSON object.
 END
             ;;

@@ -24,7 +24,7 @@ import picocli.CommandLine.Model.CommandSpec;
             "  caisson run -- python3 -c 'print(1)'",
             "  caisson up --detach               keep the installation running in the background",
             "",
-            "Also: caisson setup (prepare this machine, or --check it), template (list, build, remove), check and test [ROOM] (our own tests); each with --help.",
+            "Also: caisson setup (prepare this machine, or --check it), template (list, build, remove), policy (explain, check, presets), check and test [ROOM] (our own tests); each with --help.",
             "",
             "Environment: CAISSON_HOME (where everything lives, default /var/lib/caisson), CAISSON_URL and CAISSON_KEY (use an installation elsewhere), NO_COLOR.",
         })

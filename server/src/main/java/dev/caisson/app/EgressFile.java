@@ -15,6 +15,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
@@ -25,7 +26,7 @@ import java.util.function.Function;
 ///
 /// @param ceiling what is said of everybody
 record EgressFile(boolean open, EgressLayer ceiling, Map<String, EgressLayer> tenants, Map<TemplateName, EgressLayer> templates) {
-    private static final EgressLayer NO_LIMIT = new EgressLayer(EgressPolicy.OPERATOR, EgressLayer.Mode.OPEN, java.util.List.of());
+    private static final EgressLayer NO_LIMIT = new EgressLayer(EgressPolicy.OPERATOR, EgressLayer.Mode.OPEN, List.of());
 
     /// What a file says that is not there.
     static EgressFile standard() {

@@ -37,22 +37,28 @@ public final class Judge {
 
     /// True when something may be said to that host at some port; others are not looked up.
     public boolean mayLookUp(String host) {
-        if (egress.isNone() || Metadata.isName(host)) {
-            return false;
-        }
-        // Whoever may say anything may say TLS: raw TCP is never allowed where that is not.
-        return reachable(host, EgressProtocol.TLS) || reachable(host, EgressProtocol.HTTP);
+        return lookUp(host).allowed();
     }
 
-    private boolean reachable(String host, EgressProtocol protocol) {
-        var ports = layers.getFirst().ports(host, protocol);
-        for (LayerJudge layer : layers.subList(1, layers.size())) {
-            if (ports.isEmpty()) {
-                return false;
-            }
-            ports.and(layer.ports(host, protocol));
+    /// The same with the rule that decided: of the first layer, or of the one with which nothing was left.
+    public Decision lookUp(String host) {
+        if (Metadata.isName(host)) {
+            return Decision.deny(METADATA, host + " is a cloud's metadata service");
         }
-        return !ports.isEmpty();
+        var first = layers.getFirst();
+        // Whoever may say anything may say TLS or HTTP: raw TCP is never allowed where those are not.
+        var tls = first.ports(host, EgressProtocol.TLS);
+        var http = first.ports(host, EgressProtocol.HTTP);
+        for (LayerJudge layer : layers) {
+            if (layer != first) {
+                tls.and(layer.ports(host, EgressProtocol.TLS));
+                http.and(layer.ports(host, EgressProtocol.HTTP));
+            }
+            if (tls.isEmpty() && http.isEmpty()) {
+                return layer.nothingFor(host);
+            }
+        }
+        return Decision.allow(first.somethingFor(host));
     }
 
     /// A connection to a host that was looked up by its name, before it is known where that is.

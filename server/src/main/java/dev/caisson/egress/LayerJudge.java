@@ -124,6 +124,27 @@ record LayerJudge(EgressLayer layer, List<SecretBinding> secrets) {
         return allowed;
     }
 
+    /// Why nothing may be said to a host.
+    Decision nothingFor(String host) {
+        for (int i = 0; i < layer.rules().size(); i++) {
+            EgressRule rule = layer.rules().get(i);
+            if (isAbout(rule, host) && rule.action() == EgressRule.Action.DENY && rule.http().isEmpty()) {
+                return denied(i).decision();
+            }
+        }
+        return Decision.deny(byDefault(), layer.mode() == EgressLayer.Mode.NONE ? "nothing may leave by layer " + layer.name() : "no rule of layer " + layer.name() + " allows " + host);
+    }
+
+    /// By what something may be said to a host.
+    String somethingFor(String host) {
+        for (int i = 0; i < layer.rules().size(); i++) {
+            if (isAbout(layer.rules().get(i), host) && layer.rules().get(i).action() == EgressRule.Action.ALLOW) {
+                return layer.label(i);
+            }
+        }
+        return unfitted(host, SECRETS_AT, EgressProtocol.TLS, false, true).decision().rule();
+    }
+
     private static BitSet fitting(EgressRule rule) {
         var ports = new BitSet(MOST_PORTS);
         if (rule.ports().isEmpty()) {

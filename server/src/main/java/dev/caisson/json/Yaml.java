@@ -26,6 +26,7 @@ import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
 /// Strict means: UTF-8, at most [#MAX_BYTES], one document, no repeated key, no anchors and aliases, no deeper than JSON may be.
 public final class Yaml {
     public static final int MAX_BYTES = 1 << 20;
+    private static final String QUOTES = "a text that starts with * goes into quotes";
     private static final LoadSettings SETTINGS = LoadSettings.builder().setCodePointLimit(MAX_BYTES).setAllowDuplicateKeys(false).build();
 
     private Yaml() {}
@@ -40,9 +41,7 @@ public final class Yaml {
             Object tree = new Load(SETTINGS).loadFromString(text);
             return tree == null ? JsonObject.empty() : JsonObject.of("", plain(tree));
         } catch (YamlEngineException e) {
-            Optional<Mark> where = e instanceof MarkedYamlEngineException marked ? marked.getProblemMark() : Optional.empty();
-            String why = e instanceof MarkedYamlEngineException marked ? marked.getProblem() : String.valueOf(e.getMessage());
-            throw unreadable(where, Failure.shown(why.lines().findFirst().orElse("")));
+            throw e instanceof MarkedYamlEngineException marked ? unreadable(marked) : unreadable(Optional.empty(), line(String.valueOf(e.getMessage())));
         }
     }
 
@@ -64,7 +63,7 @@ public final class Yaml {
             switch (event.getEventId()) {
                 case SequenceStart, MappingStart -> depth++;
                 case SequenceEnd, MappingEnd -> depth--;
-                case Alias -> throw unreadable(event.getStartMark(), "it has an alias; a text that starts with * goes into quotes");
+                case Alias -> throw unreadable(event.getStartMark(), "it has an alias; " + QUOTES);
                 default -> {
                     // Says nothing of the shape.
                 }
@@ -103,6 +102,15 @@ public final class Yaml {
             return text;
         }
         throw unreadable(Optional.empty(), "the key " + Failure.shown(String.valueOf(key)) + " is not a text; put it into quotes");
+    }
+
+    private static SandboxException unreadable(MarkedYamlEngineException e) {
+        boolean star = e.getContext() != null && e.getContext().contains("alias");
+        return unreadable(e.getProblemMark(), line(e.getProblem()) + (star ? "; " + QUOTES : ""));
+    }
+
+    private static String line(String text) {
+        return Failure.shown(text.lines().findFirst().orElse(""));
     }
 
     private static SandboxException unreadable(Optional<Mark> where, String why) {
