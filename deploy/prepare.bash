@@ -63,10 +63,14 @@ packages_step() {
     step "install Debian packages: $missing" install_packages $missing
 }
 
-has_user() { getent passwd caisson > /dev/null; }
+has_user() { getent passwd caisson > /dev/null && getent passwd caisson-gateway > /dev/null; }
 
 user_step() {
-    has_user || step 'make the system user caisson' useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin caisson
+    local user
+    for user in caisson caisson-gateway; do
+        getent passwd "$user" > /dev/null ||
+            step "make the system user $user" useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$user"
+    done
 }
 
 runsc_version() { # PATH

@@ -3,6 +3,7 @@
 use crate::failure::{Failure, fail};
 use crate::proto::Adopt;
 use crate::proto::failed::Code;
+use crate::seeds;
 use crate::spawn::check_variables;
 use crate::users::Register;
 use rustix::fd::AsRawFd;
@@ -37,13 +38,18 @@ impl Default for Identity {
 }
 
 /// Takes over an identity. Name, clock and randomness of the kernel are set where the sandbox has the right to; a container has not.
+/// Without its files nobody is adopted.
 pub fn adopt(identity: &mut Identity, asked: Adopt) -> Result<(), Failure> {
     check_variables(&asked.env)?;
     if asked.hostname.len() > MAX_HOSTNAME || asked.hostname.contains('\0') {
         return Err(fail(Code::Invalid, format!("host name {:?}: more than {MAX_HOSTNAME} bytes", asked.hostname)));
     }
+    seeds::check(&asked.files)?;
     if !asked.user.is_empty() {
         identity.register.accounts().find(&asked.user)?;
+    }
+    seeds::plant(&asked.files)?;
+    if !asked.user.is_empty() {
         identity.user = asked.user;
     }
     identity.env = asked.env;

@@ -12,7 +12,8 @@
 //! | `commands`, `spawn`, `child`, `reap` | processes: what is known of them, how one starts, how they end |
 //! | `ring`, `output`, `input`, `audience` | bytes from a pipe to the channels of all who listen, and back |
 //! | `calls`, `files`, `tree`, `write`, `metadata`, `watch`, `metrics` | calls on threads of their own |
-//! | `dial`, `adopt`, `users`, `failure` | one noun each |
+//! | `adopt`, `seeds` | whose a sandbox becomes, and the files that it has from then on |
+//! | `dial`, `users`, `failure` | one noun each |
 
 pub mod adopt;
 pub mod agent;
@@ -34,6 +35,7 @@ pub mod output;
 pub mod poll;
 pub mod reap;
 pub mod ring;
+pub mod seeds;
 pub mod spawn;
 pub mod tree;
 pub mod turns;

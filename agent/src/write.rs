@@ -20,17 +20,53 @@ pub const NEW: &str = ".caisson-new-";
 /// The same when the target is replaced.
 pub const REPLACED: &str = ".caisson-old-";
 
-const DEFAULT_MODE: u32 = 0o644;
+/// Of a new file that nobody said more about.
+pub const DEFAULT_MODE: u32 = 0o644;
 const MAX_LINKS: u32 = 40;
 const MAX_TRIES: u32 = 100;
 
 static SERIAL: AtomicU64 = AtomicU64::new(0);
 
-/// What undoes a write that did not come to its end.
-struct Draft {
+/// A file that takes a target's place when it is whole; until then, what undoes the write.
+pub struct Draft {
     path: PathBuf,
     folders: Vec<PathBuf>,
     kept: bool,
+}
+
+impl Draft {
+    /// An empty file beside the target, which nobody else may open; `make_directories` makes those above it if there are none, and returns what it made.
+    pub fn beside(
+        target: &Path,
+        exists: bool,
+        make_directories: impl FnOnce(&Path) -> Result<Vec<PathBuf>, Failure>,
+    ) -> Result<(OwnedFd, Self), Failure> {
+        let wrong = |error: Errno| failed("write", target, error);
+        let (Some(folder), Some(_)) = (target.parent(), target.file_name()) else {
+            return Err(wrong(Errno::ISDIR));
+        };
+        let prefix = if exists { REPLACED } else { NEW };
+        let mut folders = Vec::new();
+        let mut opened = open_new(folder, prefix);
+        if matches!(opened, Err(Errno::NOENT)) {
+            folders = make_directories(folder)?;
+            opened = open_new(folder, prefix);
+        }
+        match opened {
+            Ok((file, path)) => Ok((file, Self { path, folders, kept: false })),
+            Err(error) => {
+                tree::undo(&folders);
+                Err(wrong(error))
+            }
+        }
+    }
+
+    /// Puts it in the target's place.
+    pub fn take_place(&mut self, target: &Path) -> Result<(), Errno> {
+        rustix::fs::rename(&self.path, target)?;
+        self.kept = true;
+        Ok(())
+    }
 }
 
 impl Drop for Draft {
@@ -49,7 +85,7 @@ pub fn write(caller: &Caller<'_>, asked: &proto::Write) -> Result<(), Stop> {
     let target = follow(caller.path(&asked.path)?)?;
     let wrong = |error: Errno| failed("write", &target, error);
     let before = existing(&target)?;
-    let (file, mut draft) = create(caller, &target, before.is_some())?;
+    let (file, mut draft) = Draft::beside(&target, before.is_some(), |folder| caller.make_directories(folder))?;
     let mut pieces = Vec::new();
     while caller.stream.take(&mut pieces)? {
         append(&file, &pieces).map_err(wrong)?;
@@ -71,11 +107,10 @@ pub fn write(caller: &Caller<'_>, asked: &proto::Write) -> Result<(), Stop> {
         // Its other names must mean the same file still.
         copy(&draft.path, &target, &asked.metadata).map_err(wrong)?;
     } else {
-        match rustix::fs::rename(&draft.path, &target) {
-            Ok(()) => draft.kept = true,
+        match draft.take_place(&target) {
             // Something is mounted there, such as /etc/hosts.
             Err(Errno::BUSY) => copy(&draft.path, &target, &asked.metadata).map_err(wrong)?,
-            Err(error) => return Err(wrong(error).into()),
+            other => other.map_err(wrong)?,
         }
     }
     Ok(caller.stream.say(reply::Of::File(caller.info(&target)?))?)
@@ -128,29 +163,15 @@ fn copy(draft: &Path, target: &Path, set: &BTreeMap<String, String>) -> Result<(
     metadata::replace(&to, set)
 }
 
-fn create(caller: &Caller<'_>, target: &Path, exists: bool) -> Result<(OwnedFd, Draft), Failure> {
-    let wrong = |error: Errno| failed("write", target, error);
-    let (Some(folder), Some(_)) = (target.parent(), target.file_name()) else {
-        return Err(wrong(Errno::ISDIR));
-    };
-    let mut folders = Vec::new();
-    let prefix = if exists { REPLACED } else { NEW };
+fn open_new(folder: &Path, prefix: &str) -> Result<(OwnedFd, PathBuf), Errno> {
     for _ in 0..MAX_TRIES {
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let path = folder.join(format!("{prefix}{}-{serial}", std::process::id()));
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR) {
-            Ok(file) => return Ok((file, Draft { path, folders, kept: false })),
             Err(Errno::EXIST) => {}
-            Err(Errno::NOENT) if folders.is_empty() => {
-                folders = caller.make_directories(folder)?;
-            }
-            Err(error) => {
-                tree::undo(&folders);
-                return Err(wrong(error));
-            }
+            other => return other.map(|file| (file, path)),
         }
     }
-    tree::undo(&folders);
-    Err(wrong(Errno::EXIST))
+    Err(Errno::EXIST)
 }

@@ -3,8 +3,10 @@
 
 use caisson_agent::frame::{Decoded, Frame, PREFACE, decode};
 use caisson_agent::proto::failed::Code;
+use caisson_agent::proto::seed_file::Kind;
 use caisson_agent::proto::{
-    Attach, Command, Exited, Failed, Hello, Input, Reply, Request, ResourceLimit, Start, Started, Terminal, Welcome, reply, request,
+    Adopt, Attach, Command, Exited, Failed, Hello, Input, Reply, Request, ResourceLimit, SeedFile, Start, Started, Terminal, Welcome,
+    reply, request,
 };
 use prost::Message;
 use std::collections::BTreeSet;
@@ -96,6 +98,24 @@ fn messages_are_byte_exact() {
     check_message("open-attach", &request, |message| encoded(Frame::Open { stream: 4, message }));
     let request = Request { of: Some(request::Of::Input(Input { id: 7, end: true })) };
     check_message("open-input", &request, |message| encoded(Frame::Open { stream: 6, message }));
+    let adopt = Adopt {
+        hostname: "sandbox".to_owned(),
+        env: [("LANG".to_owned(), "C".to_owned())].into(),
+        user: "user".to_owned(),
+        time_nanos: 1_000_000_000,
+        entropy: vec![1, 2],
+        files: vec![
+            SeedFile {
+                path: b"/etc/resolv.conf".to_vec(),
+                content: b"nameserver 192.0.2.1\n".to_vec(),
+                mode: 0o600,
+                kind: Kind::Replace.into(),
+            },
+            SeedFile { path: b"/etc/ca.pem".to_vec(), content: b"one more\n".to_vec(), mode: 0, kind: Kind::AppendIfExists.into() },
+        ],
+    };
+    let request = Request { of: Some(request::Of::Adopt(adopt)) };
+    check_message("open-adopt", &request, |message| encoded(Frame::Open { stream: 8, message }));
     let reply = |of| Reply { of: Some(of) };
     check_message("started", &reply(reply::Of::Started(Started { id: 7, pid: 42, stdout_offset: 300, stderr_offset: 0 })), on(2));
     check_message("exited", &reply(reply::Of::Exited(Exited { status: 0, signal: 9, cpu_micros: 300_000 })), on(2));
@@ -112,6 +132,7 @@ fn every_file_is_checked_and_explained() {
         "open-start",
         "open-attach",
         "open-input",
+        "open-adopt",
         "data",
         "credit",
         "end",

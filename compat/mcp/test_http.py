@@ -67,7 +67,7 @@ def test_a_configured_page_may_call():
 
 def test_sessions(session):
     status, _, body = call(request("tools/list"), session=session)
-    assert status == 200 and len(json.loads(body)["result"]["tools"]) == 11
+    assert status == 200 and len(json.loads(body)["result"]["tools"]) == 12
     assert call(request("tools/list"))[0] == 400
     assert call(request("tools/list"), session="no-such-session")[0] == 404
     assert call({"jsonrpc": "2.0", "method": "notifications/initialized"}, session=session)[0] == 202

@@ -10,7 +10,7 @@ from mcp.shared.exceptions import MCPError
 
 TOOLS = {
     "create_sandbox", "list_sandboxes", "extend_sandbox", "kill_sandbox", "get_receipt", "run_command", "run_code",
-    "read_file", "write_file", "list_directory", "expose_port",
+    "read_file", "write_file", "list_directory", "expose_port", "list_egress",
 }
 NOBODY = "sb" + "a" * 18
 

@@ -65,12 +65,28 @@ impl Host {
     }
 
     pub fn start_with(grace_seconds: u32) -> Self {
+        Self::start_by(grace_seconds, |folder| {
+            let mut command = Command::new(PROGRAM);
+            command.arg("--socket").arg(folder.join("socket"));
+            command
+        })
+    }
+
+    /// By a command that is given the folder and the agent's program, and becomes `PROGRAM --socket FOLDER/socket`.
+    pub fn start_in(words: &[&str]) -> Self {
+        Self::start_by(30, |folder| {
+            let mut command = Command::new(words[0]);
+            command.args(&words[1..]).arg(folder).arg(PROGRAM);
+            command
+        })
+    }
+
+    fn start_by(grace_seconds: u32, command: impl FnOnce(&Path) -> Command) -> Self {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("caisson-agent-test-{}-{count}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        let path = folder.join("socket");
-        let listener = UnixListener::bind(&path).unwrap();
-        let agent = Command::new(PROGRAM).arg("--socket").arg(&path).stdin(Stdio::null()).spawn().unwrap();
+        let listener = UnixListener::bind(folder.join("socket")).unwrap();
+        let agent = command(&folder).stdin(Stdio::null()).spawn().unwrap();
         Self::serve(listener, folder, Some(agent), grace_seconds, PATIENCE)
     }
 

@@ -16,8 +16,9 @@ import java.util.Optional;
 /// is the process id of what starts it again, and is there under `caisson up` only.
 record Installation(Path home) {
     static final Path DEFAULT_HOME = Path.of("/var/lib/caisson");
-    /// In the order they are started; they end in the opposite one, but for the deadman, who is last.
-    static final List<String> PROCESSES = List.of("node", "deadman", "front");
+    /// In the order they are started; they end front first, so that nothing new comes, and the deadman last.
+    static final List<String> PROCESSES = List.of("node", "deadman", "gateway", "front");
+    static final List<String> ENDING = List.of("front", "node", "gateway", "deadman");
 
     /// The one that CAISSON_HOME names.
     static Installation ofEnvironment() {

@@ -19,15 +19,19 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
-/// The command lines of the three processes, and the wait until they are ready.
+/// The command lines of the four processes, and the wait until they are ready.
 final class Launch {
     /// The system user that the front runs as.
     static final String FRONT_USER = "caisson";
+    /// The system user that the gateway becomes once its sockets are open.
+    static final String GATEWAY_USER = "caisson-gateway";
+    /// All that it needs until then.
+    private static final String GATEWAY_CAPABILITIES = "-all,+setuid,+setgid,+sys_admin,+net_admin,+net_bind_service,+chown,+fowner";
 
     private static final Duration READY_WITHIN = Duration.ofSeconds(60);
     private static final long POLL_MS = 5;
 
-    /// For all three: the serial collector and compact headers halve what Jetty keeps resident at rest (76 against 83 MB and more for the others, and they never shrink);
+    /// For all: the serial collector and compact headers halve what Jetty keeps resident at rest (76 against 83 MB and more for the others, and they never shrink);
     /// what the compilers and others have allocated and freed goes back to the system every 5 seconds, or the second compiler's work would cost 25 MB each for good; a full
     /// heap ends the process, and its keeper starts it again; memory not in use goes back; buffers that threads keep for native calls stay small; a poller that is a
     /// platform thread wakes whom it polls for without a detour over a virtual one. Warnings of the JVM go to the log: standard output is where a process says that it is ready.
@@ -36,10 +40,11 @@ final class Launch {
             "-XX:MaxHeapFreeRatio=25", "-XX:-ShrinkHeapInSteps", "-Xss512k", "-XX:ReservedCodeCacheSize=24m", "-Djdk.pollerMode=1", "-Djdk.nio.maxCachedBufferSize=131072", "-Dfile.encoding=UTF-8",
             "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow", "-Xlog:disable", "-Xlog:all=warning:stderr");
 
-    /// Front and node hold at most 1 MiB a channel of at most some hundred streams; the deadman holds a journal's rows, and has nothing to do that is worth compiling twice.
+    /// The gateway holds some KiB a connection of at most 16,384, and large buffers for 64 of them. Front and node hold at most 1 MiB a channel of at most some hundred streams; the deadman holds a journal's rows, and has nothing to do that is worth compiling twice.
     private static final Map<String, List<String>> HEAP = Map.of(
             "node", List.of("-Xms8m", "-Xmx192m", "-XX:MaxDirectMemorySize=48m"),
             "front", List.of("-Xms8m", "-Xmx192m", "-XX:MaxDirectMemorySize=48m"),
+            "gateway", List.of("-Xms8m", "-Xmx128m", "-XX:MaxDirectMemorySize=32m"),
             "deadman", List.of("-XX:TieredStopAtLevel=1", "-Xms4m", "-Xmx24m", "-XX:MaxDirectMemorySize=8m"));
 
     private final Installation installation;
@@ -58,11 +63,16 @@ final class Launch {
         key = "e2b_" + HexFormat.of().formatHex(random);
     }
 
-    /// Where the front listens, and how it was told to behave.
+    /// Where the front listens, and how it and the gateway were told to behave.
     ///
     /// @param plain HOST:PORT
-    /// @param options its options beside that, as it takes them; may be empty
-    record Listening(String plain, List<String> options) {
+    /// @param options the front's options beside that, as it takes them; may be empty
+    /// @param gateway the gateway's options, as it takes them; may be empty
+    record Listening(String plain, List<String> options, List<String> gateway) {
+        Listening(String plain, List<String> options) {
+            this(plain, options, List.of());
+        }
+
         /// With ports that are free now where 0 was asked for, so that the front keeps its addresses when it is started again.
         Listening concrete() {
             var concrete = new ArrayList<>(options);
@@ -70,7 +80,7 @@ final class Launch {
             if (secure > 0 && !concrete.get(secure).equals("off")) {
                 concrete.set(secure, Launch.concrete(concrete.get(secure)));
             }
-            return new Listening(Launch.concrete(plain), List.copyOf(concrete));
+            return new Listening(Launch.concrete(plain), List.copyOf(concrete), gateway);
         }
     }
 
@@ -85,6 +95,9 @@ final class Launch {
         if (process.equals("front")) {
             line.addAll(List.of("setpriv", "--reuid", FRONT_USER, "--regid", FRONT_USER, "--clear-groups", "--no-new-privs", "--inh-caps", "-all", "--bounding-set", "-all"));
         }
+        if (process.equals("gateway")) {
+            line.addAll(List.of("setpriv", "--no-new-privs", "--inh-caps", "-all", "--bounding-set", GATEWAY_CAPABILITIES));
+        }
         line.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         line.addAll(JVM);
         line.addAll(HEAP.getOrDefault(process, List.of()));
@@ -93,6 +106,9 @@ final class Launch {
         if (process.equals("front")) {
             line.addAll(List.of("--listen", listening.plain(), "--local-key-sha256", sha256(key)));
             line.addAll(listening.options());
+        }
+        if (process.equals("gateway")) {
+            line.addAll(listening.gateway());
         }
         String origins = System.getenv("CAISSON_MCP_ORIGINS");
         if (process.equals("front") && origins != null && !origins.isBlank()) {
@@ -108,6 +124,7 @@ final class Launch {
         return switch (process) {
             case "node" -> "NodeMain";
             case "deadman" -> "DeadmanMain";
+            case "gateway" -> "GatewayMain";
             case "front" -> "FrontMain";
             default -> throw new IllegalArgumentException("no process is called " + process);
         };
@@ -148,21 +165,26 @@ final class Launch {
         }
     }
 
-    /// Makes the system user of the front when there is none.
-    static void ensureUser() {
+    /// Makes the system users of the front and the gateway when there are none.
+    static void ensureUsers() {
+        ensureUser(FRONT_USER);
+        ensureUser(GATEWAY_USER);
+    }
+
+    private static void ensureUser(String user) {
         try {
-            if (Files.readAllLines(Path.of("/etc/passwd"), StandardCharsets.ISO_8859_1).stream().anyMatch(line -> line.startsWith(FRONT_USER + ":"))) {
+            if (Files.readAllLines(Path.of("/etc/passwd"), StandardCharsets.ISO_8859_1).stream().anyMatch(line -> line.startsWith(user + ":"))) {
                 return;
             }
-            var made = new ProcessBuilder("useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", FRONT_USER)
+            var made = new ProcessBuilder("useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", user)
                     .redirectErrorStream(true).start();
             made.getOutputStream().close();
             String said = new String(made.getInputStream().readNBytes(4096), StandardCharsets.UTF_8);
             if (!made.waitFor(30, TimeUnit.SECONDS) || made.exitValue() != 0) {
-                throw new CliException("cannot make the system user " + FRONT_USER + ": " + said.strip(), "make it with: useradd --system --user-group " + FRONT_USER);
+                throw new CliException("cannot make the system user " + user + ": " + said.strip(), "make it with: useradd --system --user-group " + user);
             }
         } catch (IOException e) {
-            throw new CliException("cannot make the system user " + FRONT_USER + ": " + e.getMessage(), "make it with: useradd --system --user-group " + FRONT_USER, e);
+            throw new CliException("cannot make the system user " + user + ": " + e.getMessage(), "make it with: useradd --system --user-group " + user, e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new CliException("interrupted", "try again", e);
@@ -180,7 +202,21 @@ final class Launch {
     ///
     /// @param started ends when the process has
     /// @param logStart where in its log this start began
+    ///
+    /// Without a gateway sandboxes run all the same, they only reach nothing: that is said, and nothing else is the matter.
     String awaitReady(String process, Process started, long logStart) {
+        if (!process.equals("gateway")) {
+            return awaitLine(process, started, logStart);
+        }
+        try {
+            return awaitLine(process, started, logStart);
+        } catch (CliException e) {
+            Console.failure("sandboxes have no way out: " + e.getMessage(), e.remedy());
+            return "";
+        }
+    }
+
+    private String awaitLine(String process, Process started, long logStart) {
         long deadline = System.nanoTime() + READY_WITHIN.toNanos();
         while (true) {
             boolean alive = started.isAlive();

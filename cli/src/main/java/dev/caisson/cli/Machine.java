@@ -49,7 +49,7 @@ final class Machine {
     List<Finding> examine() {
         return List.of(
                 system(), root(), java(), runsc(), container(), cgroups(), kernel("erofs", "images are mounted with it", "erofs", Verdict.NO), kernel("overlay", "needed by tier container", "overlay", Verdict.LESS),
-                loop(), seccomp(), namespaces(), kvm(), tools(), user(), memory(), disk(), template(), running());
+                loop(), seccomp(), namespaces(), kvm(), tools(), wayOut(), user(), memory(), disk(), template(), running());
     }
 
     private static Finding system() {
@@ -172,9 +172,36 @@ final class Machine {
         return missing.isEmpty() ? Finding.yes("tools", "all there") : new Finding("tools", Verdict.NO, "missing: " + String.join(", ", missing), "apt-get install util-linux coreutils mount iproute2");
     }
 
+    /// Tries the rules that the gateway's network is made of in a namespace that is gone with the try.
+    private static Finding wayOut() {
+        String rules = "table inet t { chain c { type filter hook prerouting priority mangle; fib saddr . iif oif missing drop; meta l4proto tcp tproxy to :1 accept; "
+                + "log group 1; reject with icmpx type port-unreachable; }; }";
+        if (!Installation.isRoot()) {
+            return new Finding("way out", Verdict.LESS, "only root can try it", "run it as root");
+        }
+        return succeeds("unshare", "--net", "nft", rules)
+                ? Finding.yes("way out", "nftables with tproxy, fib, log and reject")
+                : new Finding("way out", Verdict.LESS, "nft cannot load the gateway's rules; sandboxes run, and reach nothing", "apt-get install nftables, and use a kernel with nft_tproxy, nft_fib, nft_reject and nfnetlink_log");
+    }
+
+    private static boolean succeeds(String... command) {
+        try {
+            var process = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
+            process.getOutputStream().close();
+            return process.waitFor(10, TimeUnit.SECONDS) && process.exitValue() == 0;
+        } catch (IOException _) {
+            return false;
+        } catch (InterruptedException _) {
+            Thread.currentThread().interrupt();
+            return false;
+        }
+    }
+
     private static Finding user() {
-        boolean there = read("/etc/passwd").lines().anyMatch(line -> line.startsWith(Launch.FRONT_USER + ":"));
-        return Finding.yes("front's user", there ? Launch.FRONT_USER : "none yet; the first start makes " + Launch.FRONT_USER);
+        var users = List.of(Launch.FRONT_USER, Launch.GATEWAY_USER);
+        String known = read("/etc/passwd");
+        var missing = users.stream().filter(user -> known.lines().noneMatch(line -> line.startsWith(user + ":"))).toList();
+        return Finding.yes("users", missing.isEmpty() ? String.join(", ", users) : "the first start makes " + String.join(", ", missing));
     }
 
     private static Finding memory() {

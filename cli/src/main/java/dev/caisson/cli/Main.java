@@ -82,6 +82,7 @@ public final class Main implements Runnable {
         words.put("resume", ResumeCommand::new);
         words.put("kill", KillCommand::new);
         words.put("url", UrlCommand::new);
+        words.put("egress", EgressCommand::new);
         words.put("receipt", ReceiptCommand::new);
         words.put("mcp", McpCommand::new);
         words.put("doctor", DoctorCommand::new);

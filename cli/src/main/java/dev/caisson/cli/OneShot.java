@@ -37,7 +37,7 @@ final class OneShot implements AutoCloseable {
 
     /// Takes part in the processes that run for other command lines, or starts them.
     static OneShot join(Installation installation) {
-        Launch.ensureUser();
+        Launch.ensureUsers();
         installation.prepare();
         try (var mutex = open(installation.run().resolve("start.lock")); var _ = mutex.lock()) {
             var users = open(installation.run().resolve("users.lock"));

@@ -2,6 +2,7 @@ package dev.caisson.cli;
 
 import dev.caisson.client.CaissonException;
 import dev.caisson.client.CommandEnd;
+import dev.caisson.client.Flow;
 import dev.caisson.client.Output;
 import dev.caisson.client.Receipt;
 import dev.caisson.client.RunningCommand;
@@ -13,6 +14,7 @@ import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -76,11 +78,13 @@ final class Run implements AutoCloseable {
         if (failure != null) {
             problems.addFirst(failure);
         }
+        var flows = flows(made, receipt, problems);
         if (plan.json() && end.isPresent()) {
-            Console.out().println(RunCommand.result(made, plan.argv(), end.get(), stdout, stderr, receipt, create).write());
+            Console.out().println(RunCommand.result(made, plan.argv(), end.get(), stdout, stderr, receipt, create, flows).write());
         }
         problems.forEach(each -> Console.failure(each.message(), each.remedy()));
         if (!plan.quiet() && !plan.json()) {
+            flows.map(FlowLog::summary).filter(text -> !text.isEmpty()).ifPresent(text -> Console.remark("egress: " + text));
             Console.remark(Summary.of(made, create, end, receipt, plan));
         }
         if (!problems.isEmpty()) {
@@ -196,6 +200,22 @@ final class Run implements AutoCloseable {
             return Optional.of(receipt);
         } catch (CaissonException e) {
             problems.add(RunCommand.noReceipt(made, e));
+            return Optional.empty();
+        }
+    }
+
+    /// What it tried to reach, after its end, when all of it is written. Where nobody let it out this is looked at only when it was refused something, and is no matter of the run.
+    private Optional<List<Flow>> flows(Sandbox of, Optional<Receipt> receipt, ArrayList<CaissonException> problems) {
+        boolean refused = receipt.map(each -> each.denied().containsKey("network")).orElse(false);
+        if (!plan.goesOut() && !refused) {
+            return Optional.empty();
+        }
+        try {
+            return Optional.of(FlowLog.after(session.caisson(), of.id(), 0));
+        } catch (CaissonException e) {
+            if (plan.goesOut()) {
+                problems.add(new CaissonException(e.code(), e.status(), "no flow log came for sandbox " + of.id() + ": " + e.message(), "look again with `caisson egress " + of.id() + "`", e));
+            }
             return Optional.empty();
         }
     }

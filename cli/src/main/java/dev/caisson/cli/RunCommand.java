@@ -3,6 +3,7 @@ package dev.caisson.cli;
 import dev.caisson.client.CaissonException;
 import dev.caisson.client.CommandEnd;
 import dev.caisson.client.CommandOptions;
+import dev.caisson.client.Flow;
 import dev.caisson.client.Json;
 import dev.caisson.client.Receipt;
 import dev.caisson.client.Sandbox;
@@ -20,6 +21,7 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -48,6 +50,8 @@ import picocli.CommandLine.Spec;
             "  caisson run --file data.csv --get out/result.json -- python3 -c '...'",
             "  tar c . | caisson run -- sh -c 'tar x && make test'",
             "  caisson run --tty -- bash",
+            "  caisson run --allow api.example.com --allow '*.example.org' script.py",
+            "  caisson run --secret TOKEN=env:TOKEN@api.example.com script.py",
         })
 final class RunCommand implements Callable<Integer> {
     /// The lease outlives the command's time by so much, for files to come and go.
@@ -102,6 +106,17 @@ final class RunCommand implements Callable<Integer> {
     @Option(names = "--cwd", paramLabel = "DIR", description = "Working directory, absolute. Default: the user's home.")
     String cwd = "";
 
+    @Mixin
+    EgressWishes egress = new EgressWishes();
+
+    @Option(names = "--egress", paramLabel = "none|list|open", description = "For what no rule speaks of: nothing leaves (default), only what a rule allows (with --allow), or the public internet, "
+            + "where the operator has consented (`caisson up --egress-open`).")
+    String egressMode = "";
+
+    @Option(names = "--secret", paramLabel = "NAME=SOURCE@HOST[,HOST...]", description = "Let the code use a secret that it never sees: its variable NAME holds a placeholder, which becomes the value in headers "
+            + "of requests to HOST over TLS. SOURCE is env:VARIABLE (of this shell) or file:PATH. May be repeated.")
+    List<String> secrets = List.of();
+
     @Option(names = {"-t", "--tty"}, description = "Give the command this terminal: every key goes to it, Ctrl-C too, and its screen is this one. Both outputs are one then.")
     boolean tty;
 
@@ -129,9 +144,10 @@ final class RunCommand implements Callable<Integer> {
     ///
     /// @param argv of the command inside
     /// @param in files to send first
+    /// @param goesOut it was said what it may reach outside
     record Plan(
             SandboxOptions sandbox, CommandOptions command, List<String> argv, List<LocalFile> in, List<LocalFile> out, String user, String cwd, Duration timeout, boolean json,
-            boolean quiet, Input input, boolean tty) {
+            boolean quiet, Input input, boolean tty, boolean goesOut) {
         /// Where a file of the sandbox is, as its files API knows it: relative names are relative to the working directory.
         String place(String remote) {
             return remote.startsWith("/") || cwd.isEmpty() ? remote : cwd.replaceAll("/+$", "") + "/" + remote;
@@ -179,7 +195,13 @@ final class RunCommand implements Callable<Integer> {
         if (outputLimit != null || json) {
             command = command.withOutputLimit(outputLimit == null ? JSON_OUTPUT : outputLimit);
         }
-        return new Plan(sandbox(), command, argv, in, out, user, cwd, timeout, json, quiet, input, tty);
+        var wish = egress.read("--egress", egressMode);
+        var options = wish.map(sandbox()::withEgress).orElseGet(this::sandbox);
+        for (var each : secrets) {
+            options = SecretWish.parse(each, System::getenv).in(options);
+        }
+        boolean goesOut = !secrets.isEmpty() || wish.isPresent() && !egressMode.equals("none");
+        return new Plan(options, command, argv, in, out, user, cwd, timeout, json, quiet, input, tty, goesOut);
     }
 
     /// True when `--` came before the first word.
@@ -233,7 +255,9 @@ final class RunCommand implements Callable<Integer> {
     }
 
     /// The whole result as one object.
-    static Json.Obj result(Sandbox sandbox, List<String> argv, CommandEnd end, Captured stdout, Captured stderr, Optional<Receipt> receipt, Duration create) {
+    ///
+    /// @param flows what it tried to reach; empty where nobody said that it may
+    static Json.Obj result(Sandbox sandbox, List<String> argv, CommandEnd end, Captured stdout, Captured stderr, Optional<Receipt> receipt, Duration create, Optional<List<Flow>> flows) {
         var result = Json.object()
                 .put("sandbox", sandbox.id())
                 .put("argv", Json.of(argv))
@@ -247,6 +271,7 @@ final class RunCommand implements Callable<Integer> {
         stdout.put("stdout", result);
         stderr.put("stderr", result);
         receipt.ifPresent(each -> result.put("receipt", each.json()));
+        flows.ifPresent(all -> result.put("egress", Json.array(all.stream().map(Flow::json).toList())));
         return result.done();
     }
 

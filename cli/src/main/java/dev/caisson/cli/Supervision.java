@@ -19,7 +19,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 
 /// Starts the processes of `caisson up`, each under a keeper that starts it again when it dies, and ends them.
 ///
-/// A keeper is a shell of 1 MB (`keep.sh`), so that with --detach nothing of ours stays but the three processes.
+/// A keeper is a shell of 1 MB (`keep.sh`), so that with --detach nothing of ours stays but the four processes.
 final class Supervision {
     private static final Duration END_WITHIN = Duration.ofSeconds(15);
     private static final int DELETES_AT_ONCE = 8;
@@ -146,9 +146,9 @@ final class Supervision {
         return deleted.get();
     }
 
-    /// Ends the processes: first the front, so that nothing new comes; then the node; the deadman last.
+    /// Ends the processes.
     void end() {
-        for (String name : List.of("front", "node", "deadman")) {
+        for (String name : Installation.ENDING) {
             var process = installation.process(name);
             var keeper = installation.keeper(name);
             keeper.ifPresentOrElse(ProcessHandle::destroy, () -> process.ifPresent(ProcessHandle::destroy));

@@ -2,10 +2,14 @@ package dev.caisson.cli;
 
 import dev.caisson.client.CaissonException;
 import dev.caisson.client.Json;
+import java.net.InetAddress;
+import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
+import java.util.regex.Pattern;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -21,6 +25,8 @@ import picocli.CommandLine.Option;
         footerHeading = "%nExamples:%n",
         footer = {"  caisson up", "  caisson up --detach --json", "  caisson up --listen 0.0.0.0:7070    let other machines in, with a key"})
 final class UpCommand implements Callable<Integer> {
+    private static final Pattern RESOLVER = Pattern.compile("(?:(?<v4>[0-9]+(?:\\.[0-9]+){3})|\\[(?<inner>[0-9A-Fa-f:.]+)\\])(?::(?<port>[0-9]{1,5}))?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*");
+
     @Option(names = "--listen", paramLabel = "HOST:PORT", description = "Where clients knock. Port 0 takes a free one. Default: ${DEFAULT-VALUE}.", defaultValue = "127.0.0.1:7070")
     String listen = "";
 
@@ -47,12 +53,24 @@ final class UpCommand implements Callable<Integer> {
     String acmeHook = "";
 
     @Option(names = "--e2b-internet", paramLabel = "refuse|ignore", defaultValue = "refuse",
-            description = "What clients of E2B get that ask for internet access, which sandboxes here do not have: an error that says so, or a sandbox without it. Default: ${DEFAULT-VALUE}.")
+            description = "What clients of E2B get that ask for internet access where --egress-open is not given: an error that says so, or a sandbox without it. Default: ${DEFAULT-VALUE}.")
     String e2bInternet = "";
 
     @Option(names = "--e2b-ports", paramLabel = "private|public", defaultValue = "private",
             description = "Who may reach ports of sandboxes that clients of E2B make without saying: whoever has a token or a link, or everybody, as with E2B. Default: ${DEFAULT-VALUE}.")
     String e2bPorts = "";
+
+    @Option(names = "--egress-open", description = "Sandboxes may ask for the whole public internet (`--egress open`); clients of E2B get it unless they say otherwise, as with E2B. Without it they reach what they name.")
+    boolean egressOpen;
+
+    @Option(names = "--egress-policy", paramLabel = "FILE", description = "What all sandboxes, and those of each tenant and template, may reach at most (egress.yaml; see docs/egress.md). The user caisson must be able to read it.")
+    String egressPolicy = "";
+
+    @Option(names = "--egress-resolver", paramLabel = "ADDRESS[:PORT]", description = "The DNS server that names are looked up with. May be repeated. Default: this machine's own.")
+    List<String> egressResolvers = List.of();
+
+    @Option(names = "--egress-ca", paramLabel = "FILE", description = "Certificates, PEM, that servers outside may be of, beside those that this machine trusts.")
+    String egressCa = "";
 
     @Option(names = {"-d", "--detach"}, description = "Return when it is ready, and leave it running.")
     boolean detach;
@@ -80,7 +98,7 @@ final class UpCommand implements Callable<Integer> {
             }
         }
         var listening = listening();
-        Launch.ensureUser();
+        Launch.ensureUsers();
         installation.prepare();
         var supervision = new Supervision(installation);
         var end = new CountDownLatch(1);
@@ -117,7 +135,44 @@ final class UpCommand implements Callable<Integer> {
         add(options, "--acme-dns-hook", acmeHook);
         add(options, "--e2b-internet", e2bInternet);
         add(options, "--e2b-ports", e2bPorts);
-        return new Launch.Listening(listen, options);
+        if (egressOpen) {
+            add(options, "--egress-open", "yes");
+        }
+        add(options, "--egress-policy", file("--egress-policy", egressPolicy));
+        var gateway = new ArrayList<String>();
+        add(gateway, "--resolver", String.join(",", egressResolvers.stream().map(UpCommand::resolver).toList()));
+        add(gateway, "--extra-ca", file("--egress-ca", egressCa));
+        return new Launch.Listening(listen, options, gateway);
+    }
+
+    /// The processes work in another directory than the one this is typed in.
+    private static String file(String option, String file) {
+        if (file.isEmpty()) {
+            return "";
+        }
+        var path = LocalFile.path(file);
+        if (!Files.isRegularFile(path)) {
+            throw new CliException(option + ": there is no file " + file, "name one");
+        }
+        return path.toAbsolutePath().normalize().toString();
+    }
+
+    /// An address, with the port of DNS where none is named: `192.0.2.53`, `192.0.2.53:5353`, `2001:db8::53`, `[2001:db8::53]:5353`.
+    private static String resolver(String text) {
+        var shape = RESOLVER.matcher(text);
+        try {
+            if (shape.matches()) {
+                String address = Objects.requireNonNullElse(shape.group("inner"), Objects.requireNonNullElse(shape.group("v4"), text));
+                var _ = InetAddress.ofLiteral(address);
+                String port = Objects.requireNonNullElse(shape.group("port"), "53");
+                if (Integer.parseInt(port) >= 1 && Integer.parseInt(port) <= 65_535) {
+                    return (address.indexOf(':') < 0 ? address : "[" + address + "]") + ":" + Integer.parseInt(port);
+                }
+            }
+        } catch (IllegalArgumentException _) {
+            // Refused below.
+        }
+        throw new CliException("--egress-resolver " + text + " is not the address of a DNS server", "write it like 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:5353");
     }
 
     private static void refuseUnless(List<String> known, String option, String value) {

@@ -62,7 +62,7 @@ class MainTest {
             assertThat(ran.stdout()).isEqualTo(input);
             assertThat(ran.stderr()).startsWith("to\0err").endsWith(", ran 134 ms, peak 45 MiB, CPU 90 ms, denied: network 3, processes 1, receipt " + StubFront.ID + "\n");
             assertThat(ran.stderr()).contains("caisson: gvisor, created in ");
-            assertThat(front.calls).endsWith("DELETE /s");
+            assertThat(front.calls).endsWith("DELETE /s", "GET /s/flows");
         }
     }
 
@@ -187,7 +187,7 @@ class MainTest {
 
     @Test
     void everyWordHasItsHelp() throws Exception {
-        for (String word : List.of("run", "up", "down", "status", "key", "ps", "kill", "receipt", "mcp", "doctor", "walk", "bench")) {
+        for (String word : List.of("run", "up", "down", "status", "key", "ps", "kill", "egress", "receipt", "mcp", "doctor", "walk", "bench")) {
             assertThat(new picocli.CommandLine(switch (word) {
                 case "run" -> new RunCommand();
                 case "up" -> new UpCommand();
@@ -196,6 +196,7 @@ class MainTest {
                 case "key" -> new KeyCommand();
                 case "ps" -> new PsCommand();
                 case "kill" -> new KillCommand();
+                case "egress" -> new EgressCommand();
                 case "receipt" -> new ReceiptCommand();
                 case "doctor" -> new DoctorCommand();
                 case "walk" -> new WalkCommand();
@@ -214,5 +215,75 @@ class MainTest {
         var ran = run("http://127.0.0.1:1", new byte[0], "ps");
         assertThat(ran.status()).isEqualTo(125);
         assertThat(ran.stderr()).startsWith("caisson: the connection to http://127.0.0.1:1 failed").contains("caisson up").hasLineCount(1);
+    }
+
+    private static final String FLOWS = """
+            [{"number":1,"began_at":"2026-01-01T00:00:00Z","ended_at":"2026-01-01T00:00:01Z","host":"api.example.com","protocol":"dns","rule":"request:1","allowed":true,"sent_bytes":0,"received_bytes":0,"count":1},
+             {"number":2,"began_at":"2026-01-01T00:00:00.5Z","ended_at":"2026-01-01T00:00:01Z","host":"api.example.com","address":"192.0.2.7","port":443,"protocol":"tls","request":"GET /a\\u001b[2Jb",
+              "rule":"request:1","allowed":true,"sent_bytes":2048,"received_bytes":17,"count":3},
+             {"number":3,"began_at":"2026-01-01T00:00:01Z","ended_at":"2026-01-01T00:00:01Z","host":"evil.example","address":"","port":443,"protocol":"tls","rule":"request:default",
+              "allowed":false,"reason":"no rule allows it","sent_bytes":0,"received_bytes":0,"count":2}]""";
+
+    @Test
+    void whatWasReachedIsSaidAfterTheRun() throws Exception {
+        try (var front = front()) {
+            front.flows = FLOWS;
+            var ran = run(front.url(), new byte[0], "run", "--allow", "api.example.com", "--", "true");
+            assertThat(ran.stderr()).startsWith("caisson: egress: 3 allowed, 2 denied (evil.example:443 x2)\ncaisson: gvisor, created in ");
+            assertThat(front.bodies.getFirst()).contains("\"egress\":{\"allow\":[\"api.example.com\"],\"mode\":\"list\"}");
+            assertThat(front.calls).endsWith("DELETE /s", "GET /s/flows");
+            assertThat(run(front.url(), new byte[0], "run", "-q", "--allow", "api.example.com", "--", "true").stderr()).isEmpty();
+            var json = Json.parseObject(run(front.url(), new byte[0], "run", "--json", "--allow", "api.example.com", "--", "true").text().strip());
+            assertThat(json.list("egress")).hasSize(3);
+        }
+    }
+
+    @Test
+    void aSecretGoesToTheFrontAndNowhereElse() throws Exception {
+        var file = Files.writeString(directory.resolve("token"), "hunter2-and-more\n");
+        try (var front = front()) {
+            var ran = run(front.url(), new byte[0], "run", "--json", "--secret", "TOKEN=file:" + file + "@api.example.com", "--", "true");
+            assertThat(front.bodies.getFirst()).contains("\"secrets\":[{\"name\":\"TOKEN\",\"value\":\"hunter2-and-more\",\"hosts\":[\"api.example.com\"]}]");
+            assertThat(ran.text() + ran.stderr()).doesNotContain("hunter2");
+            var wrong = run(front.url(), new byte[0], "run", "--secret", "TOKEN=hunter2-and-more@api.example.com", "--", "true");
+            assertThat(wrong.status()).isEqualTo(125);
+            assertThat(wrong.stderr()).contains("list of processes").doesNotContain("hunter2").hasLineCount(1);
+        }
+    }
+
+    @Test
+    void theFlowLogIsATableThatCannotSpeakToTheTerminal() throws Exception {
+        try (var front = front()) {
+            front.flows = FLOWS;
+            var table = run(front.url(), new byte[0], "egress", StubFront.ID);
+            assertThat(table.text()).doesNotContain("\u001b").contains("api.example.com:443 GET /a?[2Jb", "evil.example:443", "denied", "request:default", "no rule allows it", "2 KiB").hasLineCount(4);
+            assertThat(Json.parse(run(front.url(), new byte[0], "egress", "--json", StubFront.ID).text().strip())).isInstanceOfSatisfying(Json.Array.class, all -> assertThat(all.values()).hasSize(3));
+        }
+    }
+
+    @Test
+    void followingEndsWithTheSandbox() throws Exception {
+        try (var front = front()) {
+            front.flows = FLOWS;
+            front.refuse.put("GET /s", "{\"code\":\"sandbox-not-found\",\"status\":404,\"detail\":\"no\",\"remedy\":\"no\"}");
+            var followed = run(front.url(), new byte[0], "egress", "--follow", "--json", StubFront.ID);
+            assertThat(followed.status()).isZero();
+            assertThat(followed.text()).hasLineCount(3);
+            assertThat(front.calls).endsWith("GET /s", "GET /s/flows");
+        }
+    }
+
+    @Test
+    void rulesAreChangedWhileItRuns() throws Exception {
+        try (var front = front()) {
+            var changed = run(front.url(), new byte[0], "egress", StubFront.ID, "--allow", "*.example.com", "--deny", "x.example.com", "--json");
+            assertThat(changed.stderr()).isEmpty();
+            assertThat(front.bodies.getLast()).isEqualTo("{\"allow\":[\"*.example.com\"],\"deny\":[\"x.example.com\"],\"mode\":\"list\"}");
+            assertThat(Json.parseObject(changed.text().strip()).list("layers")).hasSize(1);
+            assertThat(run(front.url(), new byte[0], "egress", StubFront.ID, "--mode", "none").status()).isZero();
+            assertThat(front.bodies.getLast()).isEqualTo("{\"mode\":\"none\"}");
+            assertThat(run(front.url(), new byte[0], "egress", StubFront.ID, "--mode", "all").stderr()).isEqualTo("caisson: there is no --mode 'all' (choose none, list or open)\n");
+            assertThat(run(front.url(), new byte[0], "egress", StubFront.ID, "--rules").text()).contains("\"request\"");
+        }
     }
 }

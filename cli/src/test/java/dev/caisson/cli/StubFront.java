@@ -24,12 +24,21 @@ import java.util.concurrent.Executors;
 final class StubFront implements AutoCloseable {
     static final String ID = "sbaaaaaaaaaaaaaaaaaa";
 
+    private static final String SANDBOX = """
+            {"id":"%s","state":"running","image_digest":"sha256:0","created_at":"2026-01-01T00:00:00Z","expires_at":"2026-01-01T00:05:00Z","create_ms":96,
+             "spec":{"template":"base","trust":"untrusted","tier":"gvisor"}}""";
+    private static final String EGRESS = """
+            {"layers":[{"name":"request","mode":"list","rules":[]}],"budget":{"connections":512,"bytes":0,"requests_per_second":200},"secrets":[]}""";
+
     private final HttpServer server;
     private final Path home;
     private final CompletableFuture<Process> process = new CompletableFuture<>();
     final List<String> calls = new CopyOnWriteArrayList<>();
     final Map<String, String> refuse = new ConcurrentHashMap<>();
     volatile String denied = "{}";
+    /// What its sandbox has tried to reach.
+    volatile String flows = "[]";
+    final List<String> bodies = new CopyOnWriteArrayList<>();
 
     StubFront(Path home) throws IOException {
         this.home = home;
@@ -57,9 +66,16 @@ final class StubFront implements AutoCloseable {
             return;
         }
         switch (call) {
-            case "POST /sandboxes" -> json(exchange, 201, """
-                    {"id":"%s","state":"running","image_digest":"sha256:0","created_at":"2026-01-01T00:00:00Z","expires_at":"2026-01-01T00:05:00Z","create_ms":96,
-                     "spec":{"template":"base","trust":"untrusted","tier":"gvisor"}}""".formatted(ID));
+            case "POST /sandboxes" -> {
+                bodies.add(new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8));
+                json(exchange, 201, SANDBOX.formatted(ID));
+            }
+            case "GET /s" -> json(exchange, 200, SANDBOX.formatted(ID));
+            case "GET /s/flows" -> json(exchange, 200, "{\"flows\":" + (exchange.getRequestURI().getQuery().startsWith("after=0&") ? flows : "[]") + "}");
+            case "PUT /s/egress", "GET /s/egress" -> {
+                bodies.add(new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8));
+                json(exchange, 200, EGRESS);
+            }
             case "DELETE /s" -> json(exchange, 200, """
                     {"id":"%s","template":"base","tier":"gvisor","trust":"untrusted","image_digest":"sha256:0","created_at":"2026-01-01T00:00:00Z","ended_at":"2026-01-01T00:00:01Z",
                      "reason":"deleted","by":"keeper","usage":{"peak_memory_bytes":47500000,"cpu_ms":90},"denied":%s,"leaks":0,"resources":[]}""".formatted(ID, denied));

@@ -3,11 +3,19 @@ package dev.caisson.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
 
 /// What `caisson up` tells the front.
 class UpCommandTest {
+    @TempDir
+    Path directory = Path.of("");
+
     private static Launch.Listening listening(String... arguments) {
         var up = new UpCommand();
         new CommandLine(up).parseArgs(arguments);
@@ -32,5 +40,26 @@ class UpCommandTest {
     void aDomainBringsTlsBesideThePlainAddress() {
         assertThat(listening("--listen", "10.0.0.1:80", "--domain", "box.test").options()).containsSequence("--domain", "box.test", "--tls-listen", "10.0.0.1:7443");
         assertThat(listening().options()).doesNotContain("--domain", "--tls-listen");
+    }
+
+    @Test
+    void theWayOutIsClosedToTheWholeInternetUnlessTheOperatorConsents() throws IOException {
+        assertThat(listening().options()).doesNotContain("--egress-open", "--egress-policy");
+        assertThat(listening().gateway()).isEmpty();
+        var policy = Files.writeString(directory.resolve("egress.yaml"), "");
+        var listening = listening("--egress-open", "--egress-policy", policy.toString(), "--egress-ca", policy.toString());
+        assertThat(listening.options()).containsSequence("--egress-open", "yes", "--egress-policy", policy.toAbsolutePath().toString());
+        assertThat(listening.gateway()).containsExactly("--extra-ca", policy.toAbsolutePath().toString());
+        assertThat(listening.concrete().gateway()).isEqualTo(listening.gateway());
+        assertThatThrownBy(() -> listening("--egress-policy", directory.resolve("nowhere").toString())).isInstanceOf(CliException.class).hasMessageContaining("there is no file");
+    }
+
+    @Test
+    void resolversAreAddressesWithOrWithoutAPort() {
+        assertThat(listening("--egress-resolver", "192.0.2.53", "--egress-resolver", "192.0.2.54:5353", "--egress-resolver", "2001:db8::53", "--egress-resolver", "[2001:db8::54]:5353").gateway())
+                .containsExactly("--resolver", "192.0.2.53:53,192.0.2.54:5353,[2001:db8::53]:53,[2001:db8::54]:5353");
+        for (String wrong : List.of("dns.example", "192.0.2", "192.0.2.53:0", "192.0.2.53:65536", "192.0.2.256", "[2001:db8::53", "2001:db8::53:x", "", "1.2.3.4,5.6.7.8", "[::1%lo]:53")) {
+            assertThatThrownBy(() -> listening("--egress-resolver", wrong)).as(wrong).isInstanceOf(CliException.class).hasMessageContaining("is not the address of a DNS server");
+        }
     }
 }

@@ -92,6 +92,14 @@ public final class Caisson implements AutoCloseable {
         return SandboxInfo.of(http.ask("POST", "/v1/sandboxes/" + Http.escape(id) + "/resume", Body.json(Json.object().put("lease_seconds", Words.seconds(lease)).done())));
     }
 
+    /// What a sandbox has tried to reach, oldest first; also of one that has ended, for as long as its log is kept.
+    ///
+    /// @param after only entries whose number is greater; 0 for all that are kept
+    /// @param limit 1 to 1,000
+    public List<Flow> flows(String id, long after, int limit) {
+        return Answers.list(http.get("/v1/sandboxes/" + Http.escape(id) + "/flows?after=" + after + "&limit=" + limit), "flows", Flow::of);
+    }
+
     /// The living sandboxes, oldest first.
     public List<SandboxInfo> list() {
         var all = new ArrayList<SandboxInfo>();

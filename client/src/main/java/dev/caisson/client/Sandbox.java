@@ -136,6 +136,24 @@ public final class Sandbox implements AutoCloseable {
         return Answers.list(http.get(base + "/samples?from=" + Http.escape(from.toString()) + "&to=" + Http.escape(to.toString())), "samples", UsageSample::of);
     }
 
+    /// What it may reach outside, as it is now.
+    public Egress egress() {
+        return Egress.of(http.get(base + "/egress"));
+    }
+
+    /// Replaces what its maker asked for, rules and budget, while it runs; secrets stay. In force when this returns: open connections that are no longer allowed are cut.
+    public Egress setEgress(EgressOptions egress) {
+        return Egress.of(http.ask("PUT", base + "/egress", Body.json(egress.json())));
+    }
+
+    /// What it has tried to reach, oldest first.
+    ///
+    /// @param after only entries whose number is greater; 0 for all that are kept
+    /// @param limit 1 to 1,000
+    public List<Flow> flows(long after, int limit) {
+        return Answers.list(http.get(base + "/flows?after=" + after + "&limit=" + limit), "flows", Flow::of);
+    }
+
     /// Ends it and waits for its receipt; asked again, answers the same one.
     public Receipt delete() {
         ending.lock();

@@ -1,6 +1,8 @@
 package dev.caisson.client;
 
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -89,6 +91,26 @@ public final class SandboxOptions {
         return with("public_ports", Json.of(true));
     }
 
+    /// What it may reach outside. Unless it is said, nothing.
+    public SandboxOptions withEgress(EgressOptions egress) {
+        return with("egress", egress.json());
+    }
+
+    /// Lets it out to these hosts and no others; see [EgressOptions] for how they are written.
+    public SandboxOptions withAllow(String... hosts) {
+        return withEgress(EgressOptions.list().withAllow(hosts));
+    }
+
+    /// Lets it use a secret that it never sees: its variable `name` holds a placeholder, and in headers of requests to these hosts over TLS the value takes its place.
+    ///
+    /// @param value at most 16 KiB; the installation seals it at once and never tells it again
+    /// @param hosts such as `api.example.com` or `*.example.com`, 1 to 16; they count as allowed
+    public SandboxOptions withSecret(String name, String value, String... hosts) {
+        var all = new ArrayList<Json>(members.get("secrets") instanceof Json.Array(var before) ? before : List.of());
+        all.add(Json.object().put("name", name).put("value", value).put("hosts", Json.of(List.of(hosts))).done());
+        return with("secrets", new Json.Array(all));
+    }
+
     private SandboxOptions with(String name, Json value) {
         var copy = new TreeMap<>(members);
         copy.put(name, value);
@@ -99,8 +121,18 @@ public final class SandboxOptions {
         return new Json.Obj(members);
     }
 
+    /// Without the values of secrets.
     @Override
     public String toString() {
-        return json().write();
+        if (!(members.get("secrets") instanceof Json.Array(var secrets))) {
+            return json().write();
+        }
+        return with("secrets", Json.array(secrets.stream().map(each -> new Json.Obj(masked(((Json.Obj) each).members()))).toList())).json().write();
+    }
+
+    private static Map<String, Json> masked(Map<String, Json> secret) {
+        var masked = new TreeMap<>(secret);
+        masked.put("value", Json.of("***"));
+        return masked;
     }
 }

@@ -11,7 +11,7 @@ import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/// The example of docs/sdk.md: it compiles here, and the test sees that both are the same.
+/// The examples of docs/sdk.md: they compile here, and the test sees that both are the same.
 class ExampleTest {
     // example
     static void example(Caisson caisson) throws IOException {
@@ -37,11 +37,28 @@ class ExampleTest {
     }
     // end of example
 
+    // way out
+    static void wayOut(Caisson caisson, String token) {
+        var options = SandboxOptions.defaults().withAllow("*.example.com", "db.example.org:5432/tcp").withSecret("TOKEN", token, "api.example.com");
+        try (var sandbox = caisson.create(options)) {
+            sandbox.run("sh", "-c", "curl -sS -H \"Authorization: Bearer $TOKEN\" https://api.example.com/");
+            sandbox.setEgress(EgressOptions.none());
+            sandbox.flows(0, 100).forEach(flow -> System.out.println(flow.host() + ":" + flow.port() + (flow.allowed() ? "" : " denied by " + flow.rule())));
+        }
+    }
+    // end of way out
+
     @Test
-    void theDocumentShowsThisExample() throws IOException {
-        var source = region(Files.readAllLines(Path.of("src/test/java/dev/caisson/client/ExampleTest.java")), "    // example", "    // end of example");
-        var shown = region(Files.readAllLines(Path.of("../docs/sdk.md")), "```java", "```");
-        assertThat(shown).isEqualTo(source.stream().map(line -> line.isEmpty() ? line : line.substring(4)).toList()).isNotEmpty();
+    void theDocumentShowsTheseExamples() throws IOException {
+        var source = Files.readAllLines(Path.of("src/test/java/dev/caisson/client/ExampleTest.java"));
+        var document = Files.readAllLines(Path.of("../docs/sdk.md"));
+        assertThat(region(document, "```java", "```")).isEqualTo(unindented(region(source, "    // example", "    // end of example"))).isNotEmpty();
+        var rest = document.subList(document.indexOf("```java") + 1, document.size());
+        assertThat(region(rest, "```java", "```")).isEqualTo(unindented(region(source, "    // way out", "    // end of way out"))).isNotEmpty();
+    }
+
+    private static List<String> unindented(List<String> lines) {
+        return lines.stream().map(line -> line.isEmpty() ? line : line.substring(4)).toList();
     }
 
     private static List<String> region(List<String> lines, String from, String to) {

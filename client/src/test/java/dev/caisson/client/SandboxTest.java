@@ -343,4 +343,48 @@ class SandboxTest {
     void nobodySeesTheKey() {
         assertThat(Endpoint.of("http://[::1]:7070/base/", "e2b_secret").toString()).isEqualTo("http://[::1]:7070/base");
     }
+
+    private static final String EGRESS = """
+            {"layers":[{"name":"request","mode":"list","rules":[{"allow":"api.example.com"}]},{"name":"operator","mode":"open","rules":[]}],
+             "budget":{"connections":10,"bytes":1073741824,"requests_per_second":50},
+             "secrets":[{"name":"TOKEN","placeholder":"csn-abc","hosts":["api.example.com"],"places":["header"]}]}""";
+
+    @Test
+    void saysWhatMayLeaveAndSeesWhatDid() throws Exception {
+        try (var server = server((request, out) -> {
+                    if (request.line().contains("/egress ")) {
+                        ScriptedServer.json(out, 200, EGRESS);
+                        return true;
+                    }
+                    if (request.line().contains("/flows?")) {
+                        ScriptedServer.json(out, 200, """
+                                {"flows":[{"number":7,"began_at":"2026-01-01T00:00:00Z","ended_at":"2026-01-01T00:00:01Z","host":"api.example.com","address":"192.0.2.7","port":443,"protocol":"tls",
+                                 "request":"GET /v1","rule":"request:1","allowed":true,"sent_bytes":5000000000,"received_bytes":2,"count":3}]}""");
+                        return true;
+                    }
+                    return false;
+                });
+                var caisson = server.connect()) {
+            var options = SandboxOptions.defaults().withAllow("api.example.com").withSecret("TOKEN", "hunter2", "api.example.com").withSecret("OTHER", "hunter3", "*.example.org");
+            assertThat(options.toString()).contains("TOKEN", "OTHER", "***").doesNotContain("hunter");
+            var sandbox = caisson.create(options);
+            assertThat(server.requests.getFirst().text()).isEqualTo("{\"egress\":{\"allow\":[\"api.example.com\"],\"mode\":\"list\"},\"secrets\":["
+                    + "{\"name\":\"TOKEN\",\"value\":\"hunter2\",\"hosts\":[\"api.example.com\"]},{\"name\":\"OTHER\",\"value\":\"hunter3\",\"hosts\":[\"*.example.org\"]}]}");
+            var egress = sandbox.egress();
+            assertThat(egress.layers()).extracting(Egress.Layer::name).containsExactly("request", "operator");
+            assertThat(egress.secrets()).containsExactly(new Egress.Secret("TOKEN", "csn-abc", java.util.List.of("api.example.com"), java.util.List.of("header")));
+            assertThat(egress.bytes()).isEqualTo(1L << 30);
+            var wish = EgressOptions.open().withDeny("192.0.2.0/24").withDeny("x.example").withPreset("model-apis").withRule(Json.object().put("allow", "y.example").done()).withBudget(10, 1L << 30, 50);
+            assertThat(sandbox.setEgress(wish)).isEqualTo(egress);
+            assertThat(server.requests.getLast().text()).isEqualTo("{\"budget\":{\"connections\":10,\"bytes\":1073741824,\"requests_per_second\":50},\"deny\":[\"192.0.2.0/24\",\"x.example\"],"
+                    + "\"mode\":\"open\",\"presets\":[\"model-apis\"],\"rules\":[{\"allow\":\"y.example\"}]}");
+            assertThat(EgressOptions.none().toString()).isEqualTo("{\"mode\":\"none\"}");
+            assertThat(sandbox.flows(6, 10)).singleElement().satisfies(flow -> {
+                assertThat(flow.sent()).isEqualTo(5_000_000_000L);
+                assertThat(flow.reason()).isEmpty();
+                assertThat(flow.count()).isEqualTo(3);
+            });
+            assertThat(server.requests.getLast().line()).contains("/flows?after=6&limit=10 ");
+        }
+    }
 }

@@ -11,12 +11,19 @@ import dev.caisson.api.rest.RestDoor;
 import dev.caisson.edge.Certificates;
 import dev.caisson.edge.EdgeLimits;
 import dev.caisson.edge.PreviewDoor;
+import dev.caisson.egress.Presets;
+import dev.caisson.egress.SecretSeal;
+import dev.caisson.egress.SecretValue;
 import dev.caisson.json.Json;
+import dev.caisson.policy.EgressPolicy;
 import dev.caisson.policy.KeyStore;
 import dev.caisson.policy.NewKey;
 import dev.caisson.policy.PortLinks;
 import dev.caisson.policy.Quota;
 import dev.caisson.policy.SandboxTokens;
+import dev.caisson.policy.SecretSealer;
+import dev.caisson.policy.Secrets;
+import dev.caisson.policy.WayOut;
 import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.SandboxException;
 import dev.caisson.sandbox.Sandboxes;
@@ -26,6 +33,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.security.SecureRandom;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
@@ -72,10 +80,11 @@ final class Front implements AutoCloseable {
             var links = new PortLinks(tokens, clock);
             var urls = new PreviewLinks(domain, tokens, links);
             var preview = new PreviewDoor(domain, sandboxes, tokens, links, EdgeLimits.DEFAULT);
-            var rest = RestDoor.handler(sandboxes, keys, quota, urls, RestDoor.HEARTBEAT);
-            var e2b = new E2bDoor(sandboxes, keys, quota, tokens, Optional.of(preview.forwarder()), clock,
+            var ways = new WayOut(policy(settings), new Secrets(sealer(settings)));
+            var rest = RestDoor.handler(sandboxes, keys, quota, ways, urls, RestDoor.HEARTBEAT);
+            var e2b = new E2bDoor(sandboxes, keys, quota, ways, tokens, Optional.of(preview.forwarder()), clock,
                     settings.e2b().at(domain.map(PreviewDomain::authority)));
-            var mcp = new McpDoor(sandboxes, keys, quota, (sandbox, port, valid) -> urls.link(sandbox, port, valid), settings.mcpOrigins());
+            var mcp = new McpDoor(sandboxes, keys, quota, ways, (sandbox, port, valid) -> urls.link(sandbox, port, valid), settings.mcpOrigins());
             http.open(new Doors(List.of(e2b, preview, mcp), rest), RestDoor.errors());
             // After the port is ours: a key made for a front that does not come up would never be shown.
             return new Front(keys, http, keys.isEmpty() ? Optional.of(keys.create("first")) : Optional.empty(), domain, certificates, preview);
@@ -85,6 +94,22 @@ final class Front implements AutoCloseable {
             }
             throw e;
         }
+    }
+
+    private static EgressPolicy policy(FrontSettings settings) {
+        var presets = new Presets(settings.presets());
+        return settings.egressPolicy().map(file -> EgressFile.read(file, presets)).orElseGet(EgressFile::standard).policy(settings.egressOpen(), presets);
+    }
+
+    /// Seals values of secrets for the gateway. Its key is read each time: the gateway may make it after us, and make it anew.
+    private static SecretSealer sealer(FrontSettings settings) {
+        var random = new SecureRandom();
+        return (name, hosts, places, value) -> {
+            var seal = SecretSeal.of(settings.sealKey(), random);
+            try (var closing = SecretValue.taking(value)) {
+                return seal.bind(name, hosts, places, closing);
+            }
+        };
     }
 
     private static Optional<Certificates> secure(FrontSettings settings, HttpListener http, InstantSource clock, RandomGenerator random) {

@@ -1,6 +1,7 @@
 package dev.caisson.app;
 
 import dev.caisson.api.e2b.E2bSettings;
+import dev.caisson.egress.SealKey;
 import dev.caisson.sandbox.Failure;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
@@ -19,8 +20,12 @@ import java.util.stream.Stream;
 /// @param mcpOrigins of web pages that may speak MCP to it, such as `https://chat.example.org`; usually none
 /// @param tied ends when its standard input does
 /// @param preview empty: ports are reached by header only
-record FrontSettings(Path home, InetSocketAddress listen, Optional<byte[]> localKeySha256, E2bSettings e2b, List<String> mcpOrigins, boolean tied, Optional<PreviewSettings> preview) {
-    static final List<String> KNOWN = Stream.concat(Stream.of("--home", "--listen", "--local-key-sha256", "--mcp-origins", "--e2b-internet", "--e2b-ports", "--domain"), PreviewSettings.OPTIONS.stream()).toList();
+/// @param egressOpen the operator lets sandboxes out to the whole internet that ask for it
+/// @param egressPolicy the operator's file of what sandboxes may reach at most; empty: whatever they ask for
+record FrontSettings(
+        Path home, InetSocketAddress listen, Optional<byte[]> localKeySha256, E2bSettings e2b, List<String> mcpOrigins, boolean tied, Optional<PreviewSettings> preview, boolean egressOpen,
+        Optional<Path> egressPolicy) {
+    static final List<String> KNOWN = Stream.concat(Stream.of("--home", "--listen", "--local-key-sha256", "--mcp-origins", "--e2b-internet", "--e2b-ports", "--domain", "--egress-open", "--egress-policy"), PreviewSettings.OPTIONS.stream()).toList();
     static final Path DEFAULT_HOME = Path.of("/var/lib/caisson");
     static final InetSocketAddress DEFAULT_LISTEN = new InetSocketAddress("127.0.0.1", 7070);
 
@@ -31,6 +36,8 @@ record FrontSettings(Path home, InetSocketAddress listen, Optional<byte[]> local
         List<String> mcpOrigins = List.of();
         var e2b = E2bSettings.DEFAULT;
         boolean tied = false;
+        boolean egressOpen = false;
+        Optional<Path> egressPolicy = Optional.empty();
         var preview = new HashMap<String, String>();
         var rest = arguments.iterator();
         while (rest.hasNext()) {
@@ -53,10 +60,30 @@ record FrontSettings(Path home, InetSocketAddress listen, Optional<byte[]> local
                 case "--e2b-internet" -> e2b = e2b.with(E2bSettings.Internet.parse(value));
                 case "--e2b-ports" -> e2b = e2b.with(E2bSettings.Ports.parse(value));
                 case "--local-key-sha256" -> local = Optional.of(sha256(value));
+                case "--egress-open" -> egressOpen = consent(value);
+                case "--egress-policy" -> egressPolicy = Optional.of(Path.of(value).toAbsolutePath());
                 default -> preview.put(option, value);
             }
         }
-        return new FrontSettings(home, listen, local, e2b, mcpOrigins, tied, PreviewSettings.of(preview, home.resolve("front")));
+        return new FrontSettings(home, listen, local, e2b, mcpOrigins, tied, PreviewSettings.of(preview, home.resolve("front")), egressOpen, egressPolicy);
+    }
+
+    private static boolean consent(String value) {
+        return switch (value) {
+            case "yes" -> true;
+            case "no" -> false;
+            default -> throw Failure.Code.BAD_REQUEST.with("--egress-open cannot be '" + Failure.shown(value) + "'", "say yes or no");
+        };
+    }
+
+    /// The key that secrets are sealed with; the gateway, which alone can open them, puts it there.
+    Path sealKey() {
+        return home.resolve("egress").resolve(SealKey.PUBLIC_FILE);
+    }
+
+    /// The operator's lists of rules.
+    Path presets() {
+        return home.resolve("egress").resolve("presets");
     }
 
     Path directory() {

@@ -84,9 +84,12 @@ public final class Agent implements AutoCloseable {
         return held;
     }
 
-    /// Makes a fresh sandbox somebody's. Nothing of a caller's runs before this is acknowledged.
-    public void adopt(String hostname, Map<String, String> env, String user, long timeNanos, byte[] entropy) throws LinkException, InterruptedException {
-        var adopt = Adopt.newBuilder().setHostname(hostname).putAllEnv(env).setUser(user).setTimeNanos(timeNanos).setEntropy(ByteString.copyFrom(entropy));
+    /// Makes a fresh sandbox somebody's. Nothing of a caller's runs before this is acknowledged, and then all files are there.
+    ///
+    /// Errors: a [dev.caisson.sandbox.SandboxException] that names the user there is not, or the file that could not be written; nobody has been adopted then.
+    public void adopt(String hostname, Map<String, String> env, String user, long timeNanos, byte[] entropy, List<SeedFile> files) throws LinkException, InterruptedException {
+        var adopt = Adopt.newBuilder().setHostname(hostname).putAllEnv(env).setUser(user).setTimeNanos(timeNanos).setEntropy(ByteString.copyFrom(entropy))
+                .addAllFiles(SeedFile.wire(files));
         call(Request.newBuilder().setAdopt(adopt));
     }
 

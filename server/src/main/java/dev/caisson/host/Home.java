@@ -66,6 +66,31 @@ public record Home(Path path) {
         return run().resolve("node.sock");
     }
 
+    /// Where the gateway process is asked.
+    public Path gatewaySocket() {
+        return run().resolve("gateway.sock");
+    }
+
+    /// The gateway's network namespace.
+    public Path gatewayNetwork() {
+        return run().resolve("gateway.net");
+    }
+
+    /// Why the node could make no network for the gateway; not there when it could.
+    public Path gatewayUnfit() {
+        return run().resolve("gateway.unfit");
+    }
+
+    /// Holds one network namespace per plug.
+    public Path plugs() {
+        return run().resolve("p");
+    }
+
+    /// What the gateway owns: its keys, and the flow logs.
+    public Path egress() {
+        return path.resolve("egress");
+    }
+
     /// Holds one directory per sandbox.
     public Path sandboxes() {
         return run().resolve("s");

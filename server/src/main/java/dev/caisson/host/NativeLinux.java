@@ -35,6 +35,11 @@ final class NativeLinux {
     static final long MS_SLAVE = 1 << 19;
     static final int MNT_DETACH = 2;
     static final int UMOUNT_NOFOLLOW = 8;
+    static final int AF_INET = 2;
+    static final int AF_INET6 = 10;
+    static final int AF_NETLINK = 16;
+    static final int SOCK_DGRAM = 2;
+    static final int SOCK_RAW = 3;
     static final int SIGKILL = 9;
     static final int SEEK_DATA = 3;
     static final int SEEK_HOLE = 4;
@@ -59,6 +64,14 @@ final class NativeLinux {
     private static final MethodHandle OPEN_TREE = variadic("syscall", 1, JAVA_LONG, JAVA_LONG, JAVA_INT, ADDRESS, JAVA_INT);
     private static final MethodHandle MOVE_MOUNT = variadic("syscall", 1, JAVA_LONG, JAVA_LONG, JAVA_INT, ADDRESS, JAVA_INT, ADDRESS, JAVA_INT);
     private static final MethodHandle MOUNT_SETATTR = variadic("syscall", 1, JAVA_LONG, JAVA_LONG, JAVA_INT, ADDRESS, JAVA_INT, ADDRESS, JAVA_LONG);
+    private static final MethodHandle SEND = fixed("send", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT);
+    private static final MethodHandle RECV = fixed("recv", JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT);
+    private static final MethodHandle SETSOCKOPT = fixed("setsockopt", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT);
+    private static final MethodHandle GETSOCKOPT = fixed("getsockopt", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, ADDRESS);
+    private static final MethodHandle GETSOCKNAME = fixed("getsockname", JAVA_INT, JAVA_INT, ADDRESS, ADDRESS);
+    private static final MethodHandle SETGROUPS = fixed("setgroups", JAVA_INT, JAVA_LONG, ADDRESS);
+    private static final MethodHandle SETRESGID = fixed("setresgid", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT);
+    private static final MethodHandle SETRESUID = fixed("setresuid", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT);
     private static final MethodHandle PIDFD_OPEN = variadic("syscall", 1, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT);
     private static final MethodHandle PIDFD_SEND_SIGNAL = variadic("syscall", 1, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT);
 
@@ -144,6 +157,54 @@ final class NativeLinux {
     /// Where the next data (`SEEK_DATA`) or hole (`SEEK_HOLE`) of a sparse file begins; ENXIO past the last.
     static long lseek(int fd, String path, long offset, int whence) throws IOException {
         return call("lseek", path, (_, state) -> (long) LSEEK.invokeExact(state, fd, offset, whence));
+    }
+
+    static void send(int fd, String what, byte[] message) throws IOException {
+        long sent = call("send", what, (arena, state) -> (long) SEND.invokeExact(state, fd, arena.allocateFrom(JAVA_BYTE, message), (long) message.length, 0));
+        if (sent != message.length) {
+            throw new IOException("send: " + what + ": only " + sent + " of " + message.length + " bytes");
+        }
+    }
+
+    /// One message, cut to the buffer's size; waits for it. Holds the thread: for platform threads.
+    static int receive(int fd, String what, byte[] into) throws IOException {
+        try (var arena = Arena.ofConfined()) {
+            var buffer = arena.allocate(into.length);
+            int length = (int) call("recv", what, (_, state) -> (long) RECV.invokeExact(state, fd, buffer, (long) into.length, 0));
+            MemorySegment.copy(buffer, JAVA_BYTE, 0, into, 0, length);
+            return length;
+        }
+    }
+
+    static void setSocketOption(int fd, String what, int level, int option, int value) throws IOException {
+        call("setsockopt", what, (arena, state) -> (int) SETSOCKOPT.invokeExact(state, fd, level, option, arena.allocateFrom(JAVA_INT, value), 4));
+    }
+
+    static int socketOption(int fd, String what, int level, int option) throws IOException {
+        try (var arena = Arena.ofConfined()) {
+            var value = arena.allocate(JAVA_INT);
+            call("getsockopt", what, (_, state) -> (int) GETSOCKOPT.invokeExact(state, fd, level, option, value, arena.allocateFrom(JAVA_INT, 4)));
+            return value.get(JAVA_INT, 0);
+        }
+    }
+
+    /// The port that a socket of IPv4 or IPv6 is bound to, 0 for another one.
+    static int boundPort(int fd, String what) throws IOException {
+        try (var arena = Arena.ofConfined()) {
+            // struct sockaddr_in and sockaddr_in6 alike: family, then the port in network order.
+            var address = arena.allocate(128, 8);
+            call("getsockname", what, (_, state) -> (int) GETSOCKNAME.invokeExact(state, fd, address, arena.allocateFrom(JAVA_INT, 128)));
+            int family = address.get(java.lang.foreign.ValueLayout.JAVA_SHORT, 0);
+            boolean internet = family == AF_INET || family == AF_INET6;
+            return internet ? (address.get(JAVA_BYTE, 2) & 0xff) << 8 | address.get(JAVA_BYTE, 3) & 0xff : 0;
+        }
+    }
+
+    /// Makes every thread of this process that user's, who has no other groups. There is no way back.
+    static void becomeUser(int uid, int gid) throws IOException {
+        call("setgroups", "none", (_, state) -> (int) SETGROUPS.invokeExact(state, 0L, MemorySegment.NULL));
+        call("setresgid", Integer.toString(gid), (_, state) -> (int) SETRESGID.invokeExact(state, gid, gid, gid));
+        call("setresuid", Integer.toString(uid), (_, state) -> (int) SETRESUID.invokeExact(state, uid, uid, uid));
     }
 
     static void mknod(String path, int mode, long device) throws IOException {

@@ -10,19 +10,28 @@ import java.nio.file.Path;
 ///
 /// @param path where it is bound
 public record NetworkNamespace(Path path) {
-    private static final int AF_INET = 2;
-    private static final int SOCK_DGRAM = 2;
     private static final long SIOCSIFFLAGS = 0x8914;
     private static final short IFF_UP = 1;
 
+    /// What else a new namespace gets; runs on a thread that is in it.
+    @FunctionalInterface
+    interface Furnishing {
+        void furnish() throws IOException;
+    }
+
     /// Makes it, with loopback up.
     public void create() throws IOException, InterruptedException {
+        create(() -> {});
+    }
+
+    void create(Furnishing furnishing) throws IOException, InterruptedException {
         Files.createFile(path);
         OwnThread.leaving(OwnThread.Namespace.NETWORK, () -> {
             NativeLinux.unshare(NativeLinux.CLONE_NEWNET, "network namespace");
             loopbackUp();
             // Root of a container does not own this namespace, so it has no special right in it; any port of its own loopback is harmless.
             Files.writeString(Path.of("/proc/sys/net/ipv4/ip_unprivileged_port_start"), "0");
+            furnishing.furnish();
             NativeLinux.mount("/proc/thread-self/ns/net", path.toString(), "none", NativeLinux.MS_BIND, "");
             return path;
         });
@@ -50,7 +59,7 @@ public record NetworkNamespace(Path path) {
         var request = ByteBuffer.allocate(40).order(ByteOrder.nativeOrder());
         request.put((byte) 'l').put((byte) 'o');
         request.putShort(16, IFF_UP);
-        int socket = NativeLinux.socket(AF_INET, SOCK_DGRAM, 0);
+        int socket = NativeLinux.socket(NativeLinux.AF_INET, NativeLinux.SOCK_DGRAM, 0);
         try {
             NativeLinux.ioctl(socket, "SIOCSIFFLAGS lo", SIOCSIFFLAGS, request.array());
         } finally {

@@ -40,8 +40,12 @@ public final class Forms {
     public static final Form<SecretBinding> SECRET_BINDING = new SecretBindingForm(true);
     /// `layers, budget, secrets`
     public static final Form<Egress> EGRESS = new EgressForm(SECRET_BINDING);
-    /// The same without what is sealed, for everybody outside; one with secrets cannot be read back
-    public static final Form<Egress> EGRESS_SHOWN = new EgressForm(new SecretBindingForm(false));
+    /// `name, placeholder, hosts, places`, for everybody outside; cannot be read back
+    public static final Form<SecretBinding> SECRET_SHOWN = new SecretBindingForm(false);
+    /// As [#EGRESS] without what is sealed, for everybody outside; one with secrets cannot be read back
+    public static final Form<Egress> EGRESS_SHOWN = new EgressForm(SECRET_SHOWN);
+    /// `mode, rules, budget`: what a request said of it
+    public static final Form<Egress> EGRESS_ASKED = new EgressAskedForm();
     /// `number, began_at, ended_at, host, address, port, protocol, request, rule, allowed, reason, sent_bytes, received_bytes, count`
     public static final Form<Flow> FLOW = new FlowForm();
 
@@ -49,7 +53,7 @@ public final class Forms {
     public static final Form<SandboxSpec> SANDBOX_SPEC = new SandboxSpecForm(true);
     /// `id, state, spec, image_digest, created_at, expires_at, create_ms`; with sealed secrets, so never for somebody outside
     public static final Form<SandboxInfo> SANDBOX_INFO = new SandboxInfoForm(SANDBOX_SPEC);
-    /// The same with [#EGRESS_SHOWN]; without `egress` where nothing leaves
+    /// The same with [#EGRESS_ASKED], and with [#SECRET_SHOWN] under `secrets`; without either where there is nothing to say
     public static final Form<SandboxInfo> SANDBOX_INFO_SHOWN = new SandboxInfoForm(new SandboxSpecForm(false));
     /// `peak_memory_bytes, cpu_ms`
     public static final Form<Usage> USAGE = new UsageForm();

@@ -1,6 +1,7 @@
 package dev.caisson.json;
 
 import dev.caisson.sandbox.Egress;
+import dev.caisson.sandbox.EgressLayer;
 import dev.caisson.sandbox.SandboxSpec;
 import dev.caisson.sandbox.TemplateName;
 import dev.caisson.sandbox.Tier;
@@ -11,10 +12,10 @@ final class SandboxSpecForm implements Form<SandboxSpec> {
     private final boolean inside;
     private final Form<Egress> egress;
 
-    /// @param inside with sealed secrets
+    /// @param inside with sealed secrets, and with what others than the request allow
     SandboxSpecForm(boolean inside) {
         this.inside = inside;
-        this.egress = inside ? Forms.EGRESS : Forms.EGRESS_SHOWN;
+        this.egress = inside ? Forms.EGRESS : Forms.EGRESS_ASKED;
     }
 
     @Override
@@ -32,10 +33,14 @@ final class SandboxSpecForm implements Form<SandboxSpec> {
         }
         out.writeStringProperty("on_lease_end", Json.label(value.onLeaseEnd()));
         out.writeBooleanProperty("public_ports", value.publicPorts());
+        var secrets = value.egress().secrets();
         // Said to nobody outside who did not ask for it: it is what a sandbox has anyway.
-        if (inside || !value.egress().isNone()) {
+        if (inside || !secrets.isEmpty() || value.egress().layers().getFirst().mode() != EgressLayer.Mode.NONE) {
             out.writeName("egress");
             egress.write(value.egress(), out);
+        }
+        if (!inside && !secrets.isEmpty()) {
+            Json.writeList(out, "secrets", secrets, Forms.SECRET_SHOWN);
         }
     }
 

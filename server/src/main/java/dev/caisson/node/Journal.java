@@ -7,6 +7,7 @@ import dev.caisson.sandbox.Receipt;
 import dev.caisson.sandbox.Resource;
 import dev.caisson.sandbox.ResourceKind;
 import dev.caisson.sandbox.SandboxId;
+import dev.caisson.sandbox.SandboxSpec;
 import dev.caisson.sandbox.SandboxState;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -81,6 +82,11 @@ final class Journal {
             update("update sandbox set state = ?, paused_nanos = null, deadline_nanos = ? where id = ?", SandboxState.RUNNING.name(), deadlineNanos, id.value()).apply(connection);
             update("update command set deadline_nanos = deadline_nanos + ? where sandbox = ?", pausedFor, id.value()).apply(connection);
         };
+    }
+
+    /// It may reach something else from now on.
+    void changed(SandboxId id, SandboxSpec spec) throws InterruptedException {
+        store.write(update("update sandbox set spec = ? where id = ?", Forms.SANDBOX_SPEC.bytes(spec), id.value()));
     }
 
     void renewed(SandboxId id, long deadlineNanos) throws InterruptedException {

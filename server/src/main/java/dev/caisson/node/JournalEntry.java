@@ -5,9 +5,11 @@ import dev.caisson.runtime.Boot;
 import dev.caisson.sandbox.CommandId;
 import dev.caisson.sandbox.EndReason;
 import dev.caisson.sandbox.Resource;
+import dev.caisson.sandbox.ResourceKind;
 import dev.caisson.sandbox.SandboxId;
 import dev.caisson.sandbox.SandboxSpec;
 import dev.caisson.sandbox.SandboxState;
+import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
@@ -37,7 +39,13 @@ record JournalEntry(
 
     /// As its driver wants to be asked about it; its image is mounted since it was booted, which will not happen again.
     Boot boot(Home home) {
-        return new Boot(id, spec, home.sandbox(id.value()), home.cgroup(id.value()), home.image(), home.agentSocket(id.value()), slot);
+        return new Boot(id, spec, home.sandbox(id.value()), home.cgroup(id.value()), home.image(), home.agentSocket(id.value()), slot, network());
+    }
+
+    /// Where its network namespace is bound.
+    Path network() {
+        return resources.stream().filter(resource -> resource.kind() == ResourceKind.NETWORK_NAMESPACE).map(resource -> Path.of(resource.name())).findFirst()
+                .orElseThrow(() -> new IllegalStateException("sandbox " + id + " has no network namespace"));
     }
 
     /// True when the end of its lease pauses it.

@@ -4,6 +4,7 @@ import dev.caisson.guest.Agent;
 import dev.caisson.image.StartCommand;
 import dev.caisson.runtime.Boot;
 import dev.caisson.runtime.Driver;
+import dev.caisson.sandbox.Egress;
 import dev.caisson.sandbox.EndReason;
 import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.Life;
@@ -50,6 +51,7 @@ final class Keeper {
     private @Nullable AgentDoor door;
     private final KeptCommands commands;
     private final UsageSampler usage;
+    private final WayOut wayOut;
     /// True from a node's start until the agent of a sandbox that was left running has told which commands it holds.
     private boolean takingUp;
     /// In [Uptime]; means something while the state is PAUSED.
@@ -67,6 +69,7 @@ final class Keeper {
         this.pausedNanos = entry.pausedNanos().orElse(0);
         this.commands = new KeptCommands(this, machine, boot, entry);
         this.usage = new UsageSampler(machine, boot, entry, this::agentToAsk);
+        this.wayOut = new WayOut(machine, entry);
     }
 
     JournalEntry entry() {
@@ -96,6 +99,7 @@ final class Keeper {
     void goOn() throws InterruptedException {
         try {
             openDoor();
+            wayOut.openAgain();
             restAsTheRowSays();
             awaitGoingOn();
             Optional<Agent> agent = awaitHello(REDIAL_PATIENCE);
@@ -117,9 +121,11 @@ final class Keeper {
         // 0711: the wall's own user (a mapped one, for containers) must reach what is mounted below, nobody needs to list it.
         Files.createDirectory(boot.directory(), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx--x--x")));
         openDoor();
+        // Before the first packet can be sent. Nobody who may reach nothing waits for a gateway.
+        wayOut.open();
         driver().boot(boot);
         Agent agent = awaitHello(HELLO_PATIENCE).orElseThrow(this::neverSaidHello);
-        agent.adopt(entry.id().value(), entry.spec().env(), "user", 0, new byte[0]);
+        adopt(agent);
         if (start.isPresent()) {
             new TemplateStart(machine, boot, entry, commands, () -> isEnding() || isDead()).begin(agent, start.get());
         }
@@ -135,6 +141,16 @@ final class Keeper {
             changed.signalAll();
         } finally {
             lock.unlock();
+        }
+    }
+
+    private void adopt(Agent agent) throws IOException, InterruptedException {
+        try {
+            agent.adopt(entry.id().value(), entry.spec().env(), "user", 0, new byte[0], Seeds.seeds());
+        } catch (SandboxException e) {
+            // What the guest refuses here is no caller's doing: its template has no such user, or something stands where a file must go.
+            String template = entry.spec().template().value();
+            throw Failure.Code.GUEST_FAILED.with("sandbox " + entry.id() + " of template '" + template + "' could not be made ready: " + e.failure().message(), "change the template", e);
         }
     }
 
@@ -280,6 +296,7 @@ final class Keeper {
 
     private void tearDown() throws InterruptedException {
         closeDoor();
+        wayOut.close();
         Receipt made = machine.teardown().end(entry, reason(), "keeper");
         Receipt kept;
         try {
@@ -329,7 +346,7 @@ final class Keeper {
         lock.lock();
         try {
             var expires = machine.clock().instant().plus(machine.uptime().until(deadlineNanos));
-            return new SandboxInfo(entry.id(), entry.spec(), state, entry.imageDigest(), entry.created(), expires, createMillis);
+            return new SandboxInfo(entry.id(), entry.spec().withEgress(wayOut.egress()), state, entry.imageDigest(), entry.created(), expires, createMillis);
         } finally {
             lock.unlock();
         }
@@ -391,6 +408,22 @@ final class Keeper {
             machine.journal().renewed(entry.id(), deadline);
             deadlineNanos = deadline;
             changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+        return info();
+    }
+
+    /// Replaces what it may reach.
+    SandboxInfo setEgress(Egress egress) throws InterruptedException {
+        lock.lockInterruptibly();
+        try {
+            // One that is paused will go on with the new rules.
+            if (state != SandboxState.PAUSED) {
+                refuseUnless(Life.Request.USE, "changed");
+            }
+            // Under the lock: of two changes the later one stays, in the row and in the gateway.
+            wayOut.change(egress);
         } finally {
             lock.unlock();
         }

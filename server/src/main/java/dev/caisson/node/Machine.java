@@ -1,5 +1,6 @@
 package dev.caisson.node;
 
+import dev.caisson.egress.GatewayLink;
 import dev.caisson.host.Cgroups;
 import dev.caisson.host.Home;
 import dev.caisson.runtime.Driver;
@@ -16,7 +17,7 @@ import java.util.Objects;
 /// What every keeper of this machine stands on.
 ///
 /// @param drivers one per tier that this program knows
-record Machine(Home home, Journal journal, Teardown teardown, Cgroups cgroups, Map<Tier, Driver> drivers, Uptime uptime, Alarms alarms, InstantSource clock, Duration maxPaused) {
+record Machine(Home home, Journal journal, Teardown teardown, Cgroups cgroups, Map<Tier, Driver> drivers, Uptime uptime, Alarms alarms, InstantSource clock, Duration maxPaused, Plugs plugs, GatewayLink gateway) {
     Machine {
         drivers = new EnumMap<>(drivers);
     }

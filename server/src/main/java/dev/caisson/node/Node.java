@@ -1,5 +1,6 @@
 package dev.caisson.node;
 
+import dev.caisson.egress.GatewayLink;
 import dev.caisson.host.Home;
 import dev.caisson.image.Images;
 import dev.caisson.image.RootImage;
@@ -10,9 +11,11 @@ import dev.caisson.sandbox.CommandId;
 import dev.caisson.sandbox.CommandInfo;
 import dev.caisson.sandbox.CommandSpec;
 import dev.caisson.sandbox.CommandStream;
+import dev.caisson.sandbox.Egress;
 import dev.caisson.sandbox.EndReason;
 import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.Files;
+import dev.caisson.sandbox.Flow;
 import dev.caisson.sandbox.NodeStatus;
 import dev.caisson.sandbox.PortConnection;
 import dev.caisson.sandbox.Receipt;
@@ -41,6 +44,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.function.Consumer;
 import java.util.random.RandomGenerator;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /// This machine's sandboxes: the [Sandboxes] of one node.
@@ -51,6 +55,8 @@ public final class Node implements Sandboxes, AutoCloseable {
     static final int MAX_ALIVE = 2_000;
     /// Sandboxes being started at a time: starting costs CPU, and more at once only makes each slower.
     private static final int MAX_STARTING_PER_CPU = 4;
+
+    private static final int MAX_FLOWS = 1_000;
 
     private final Machine machine;
     private final Images images;
@@ -85,7 +91,11 @@ public final class Node implements Sandboxes, AutoCloseable {
         try {
             var journal = new Journal(store);
             var teardown = new Teardown(parts.reclaimer(), parts.cgroups(), parts.home(), parts.clock());
-            var machine = new Machine(parts.home(), journal, teardown, parts.cgroups(), parts.drivers(), Uptime.ofThisBoot(), new Alarms(), parts.clock(), parts.maxPaused());
+            var held = journal.entries().stream().map(JournalEntry::network).collect(Collectors.toSet());
+            var plugs = Plugs.open(parts.home(), parts.reclaimer(), held, parts.random().nextInt());
+            var machine = new Machine(
+                    parts.home(), journal, teardown, parts.cgroups(), parts.drivers(), Uptime.ofThisBoot(), new Alarms(), parts.clock(), parts.maxPaused(), plugs,
+                    GatewayLink.open(parts.home().gatewaySocket()));
             var node = new Node(machine, parts.images(), store, parts.random());
             node.takeUp(new Sweep(machine, parts.reclaimer()).sweep());
             node.sampler.start();
@@ -132,13 +142,18 @@ public final class Node implements Sandboxes, AutoCloseable {
         long started = machine.uptime().now();
         machine.driver(spec.tier());
         RootImage image = images.resolve(spec.template());
+        if (!spec.egress().isNone()) {
+            machine.plugs().requireWayOut();
+        }
         int slot = slots.take();
         Keeper keeper = null;
+        Path plug = null;
         starting.acquire();
         try {
             refuseWhenClosed();
             var id = SandboxId.random(random);
-            var boot = boot(id, spec, image.directory(), slot);
+            plug = machine.plugs().take();
+            var boot = boot(id, spec, image.directory(), slot, plug);
             var resources = machine.driver(spec.tier()).resources(boot);
             var entry = new JournalEntry(
                     id, spec, image.digest(), SandboxState.CREATING, slot, machine.clock().instant(), started + spec.lease().toNanos(), machine.uptime().bootId(), 0, OptionalLong.empty(), Optional.empty(), resources, List.of());
@@ -160,13 +175,16 @@ public final class Node implements Sandboxes, AutoCloseable {
             starting.release();
             if (keeper == null) {
                 slots.free(slot);
+                if (plug != null) {
+                    machine.plugs().discard(plug);
+                }
             }
         }
     }
 
-    private Boot boot(SandboxId id, SandboxSpec spec, Path root, int slot) {
+    private Boot boot(SandboxId id, SandboxSpec spec, Path root, int slot, Path plug) {
         Home home = machine.home();
-        return new Boot(id, spec, home.sandbox(id.value()), home.cgroup(id.value()), root, home.agentSocket(id.value()), slot);
+        return new Boot(id, spec, home.sandbox(id.value()), home.cgroup(id.value()), root, home.agentSocket(id.value()), slot, plug);
     }
 
     @FunctionalInterface
@@ -300,6 +318,22 @@ public final class Node implements Sandboxes, AutoCloseable {
     }
 
     @Override
+    public SandboxInfo setEgress(SandboxId id, Egress egress) throws InterruptedException {
+        if (!egress.isNone()) {
+            machine.plugs().requireWayOut();
+        }
+        return keeper(id).setEgress(egress);
+    }
+
+    @Override
+    public List<Flow> flows(SandboxId id, long after, int limit) throws InterruptedException {
+        if (!keepers.containsKey(id)) {
+            receipt(id);
+        }
+        return machine.gateway().flows(id, after, Math.clamp(limit, 1, MAX_FLOWS));
+    }
+
+    @Override
     public Receipt delete(SandboxId id) throws InterruptedException {
         @Nullable Keeper keeper = keepers.get(id);
         if (keeper == null) {
@@ -359,6 +393,8 @@ public final class Node implements Sandboxes, AutoCloseable {
             }
         }
         machine.alarms().close();
+        machine.gateway().close();
+        machine.plugs().close();
         // Where no sandbox lives on, nothing of this home stays behind in the kernel.
         machine.cgroups().removeUnused(machine.home().cgroupParent());
         store.close();

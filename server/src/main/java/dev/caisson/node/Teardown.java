@@ -1,8 +1,8 @@
 package dev.caisson.node;
 
 import dev.caisson.host.Cgroups;
+import dev.caisson.host.GatewayNetwork;
 import dev.caisson.host.Home;
-import dev.caisson.host.NetworkNamespace;
 import dev.caisson.host.Reclaimer;
 import dev.caisson.sandbox.EndReason;
 import dev.caisson.sandbox.Receipt;
@@ -59,11 +59,11 @@ final class Teardown {
         return denied;
     }
 
-    private static long refusedPackets(List<Resource> resources) throws InterruptedException {
+    private long refusedPackets(List<Resource> resources) throws InterruptedException {
         for (Resource resource : resources) {
             if (resource.kind() == ResourceKind.NETWORK_NAMESPACE) {
                 try {
-                    return new NetworkNamespace(Path.of(resource.name())).refusedPackets();
+                    return GatewayNetwork.refusedPackets(home, Path.of(resource.name()));
                 } catch (IOException _) {
                     // It was never made, or is gone already: nothing was counted.
                     return 0;

@@ -67,12 +67,14 @@ public final class EgressPolicy {
         return presets.apply(name);
     }
 
-    /// The request's wish with all that stands over it. A request with secrets and nothing else is let out to their hosts.
+    /// The request's wish with all that stands over it; to be asked again for each other wish, also while a sandbox runs.
     ///
     /// Errors: [Failure.Code#NOT_PERMITTED] for the whole internet without the operator's consent, and for a private network that somebody over it does not allow.
     public Egress compose(EgressLayer request, EgressBudget budget, List<SecretBinding> secrets, String tenant, TemplateName template) {
-        var mode = request.mode() == EgressLayer.Mode.NONE && !secrets.isEmpty() ? EgressLayer.Mode.LIST : request.mode();
-        var wish = new EgressLayer(EgressLayer.REQUEST, mode, request.rules());
+        if (request.mode() == EgressLayer.Mode.NONE) {
+            return new Egress(List.of(EgressLayer.NONE), budget, secrets);
+        }
+        var wish = named(EgressLayer.REQUEST, request);
         var layers = new ArrayList<EgressLayer>();
         Optional.ofNullable(templates.get(template)).ifPresent(layer -> layers.add(named(TEMPLATE, layer)));
         Optional.ofNullable(tenants.get(tenant)).ifPresent(layer -> layers.add(named(TENANT, layer)));

@@ -4,8 +4,10 @@ import dev.caisson.sandbox.CommandId;
 import dev.caisson.sandbox.CommandInfo;
 import dev.caisson.sandbox.CommandSpec;
 import dev.caisson.sandbox.CommandStream;
+import dev.caisson.sandbox.Egress;
 import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.Files;
+import dev.caisson.sandbox.Flow;
 import dev.caisson.sandbox.NodeStatus;
 import dev.caisson.sandbox.PortConnection;
 import dev.caisson.sandbox.Receipt;
@@ -123,6 +125,17 @@ final class TenantSandboxes implements Sandboxes {
     @Override
     public Usage usage(SandboxId id) {
         return all.usage(ours(id));
+    }
+
+    @Override
+    public SandboxInfo setEgress(SandboxId id, Egress egress) throws InterruptedException {
+        return all.setEgress(ours(id), egress);
+    }
+
+    /// Of an ended one too: its receipt says whose it was.
+    @Override
+    public List<Flow> flows(SandboxId id, long after, int limit) throws InterruptedException {
+        return all.flows(ours(id), after, limit);
     }
 
     @Override

@@ -32,6 +32,10 @@ enum Call {
     SAMPLES,
     /// `sandbox` → usage
     USAGE,
+    /// `sandbox, egress` → a sandbox
+    SET_EGRESS,
+    /// `sandbox, after, limit` → flows
+    FLOWS,
     /// `sandbox, lease_seconds` → a sandbox
     RENEW,
     /// `sandbox` → a receipt

@@ -10,8 +10,10 @@ import dev.caisson.sandbox.CommandId;
 import dev.caisson.sandbox.CommandInfo;
 import dev.caisson.sandbox.CommandSpec;
 import dev.caisson.sandbox.CommandStream;
+import dev.caisson.sandbox.Egress;
 import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.Files;
+import dev.caisson.sandbox.Flow;
 import dev.caisson.sandbox.NodeStatus;
 import dev.caisson.sandbox.PortConnection;
 import dev.caisson.sandbox.Receipt;
@@ -159,6 +161,22 @@ public final class RemoteSandboxes implements Sandboxes, AutoCloseable {
     @Override
     public Usage usage(SandboxId id) {
         return ask(Call.USAGE, about(id), stream -> Answer.one(stream, Forms.USAGE));
+    }
+
+    @Override
+    public SandboxInfo setEgress(SandboxId id, Egress egress) {
+        return ask(Call.SET_EGRESS, about(id).andThen(out -> {
+            out.writeName("egress");
+            Forms.EGRESS.write(egress, out);
+        }), stream -> Answer.one(stream, Forms.SANDBOX_INFO));
+    }
+
+    @Override
+    public List<Flow> flows(SandboxId id, long after, int limit) {
+        return ask(Call.FLOWS, about(id).andThen(out -> {
+            out.writeNumberProperty("after", after);
+            out.writeNumberProperty("limit", Math.clamp(limit, 1, 1000));
+        }), stream -> Answer.many(stream, Forms.FLOW));
     }
 
     @Override

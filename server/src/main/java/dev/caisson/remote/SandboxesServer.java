@@ -86,6 +86,8 @@ public final class SandboxesServer {
             case RESUME -> one(stream, Forms.SANDBOX_INFO, sandboxes.resume(sandbox(ask), ask.seconds("lease_seconds").orElseThrow()));
             case SAMPLES -> many(stream, Forms.USAGE_SAMPLE, sandboxes.samples(sandbox(ask), ask.time("from"), ask.time("to")));
             case USAGE -> one(stream, Forms.USAGE, sandboxes.usage(sandbox(ask)));
+            case SET_EGRESS -> one(stream, Forms.SANDBOX_INFO, sandboxes.setEgress(sandbox(ask), ask.object("egress", Forms.EGRESS)));
+            case FLOWS -> many(stream, Forms.FLOW, sandboxes.flows(sandbox(ask), ask.whole("after", 0, Long.MAX_VALUE), ask.whole("limit", 1, 1000)));
             case RENEW -> one(stream, Forms.SANDBOX_INFO, sandboxes.renew(sandbox(ask), ask.seconds("lease_seconds").orElseThrow()));
             case DELETE -> one(stream, Forms.RECEIPT, sandboxes.delete(sandbox(ask)));
             case RECEIPT -> one(stream, Forms.RECEIPT, sandboxes.receipt(sandbox(ask)));
@@ -126,7 +128,7 @@ public final class SandboxesServer {
                 empty(stream);
             }
             case WATCH_FILES -> watch(stream, files.watch(path, user, ask.truth("recursive", false)));
-            case CREATE, GET, LIST, RUN, ATTACH, INPUT, COMMANDS, SIGNAL, RESIZE, DIAL, PAUSE, RESUME, SAMPLES, USAGE, RENEW, DELETE, RECEIPT, RECEIPTS, TEMPLATES, STATUS, DELETE_ALL -> throw new IllegalStateException("not a call about files: " + call);
+            case CREATE, GET, LIST, RUN, ATTACH, INPUT, COMMANDS, SIGNAL, RESIZE, DIAL, PAUSE, RESUME, SAMPLES, USAGE, SET_EGRESS, FLOWS, RENEW, DELETE, RECEIPT, RECEIPTS, TEMPLATES, STATUS, DELETE_ALL -> throw new IllegalStateException("not a call about files: " + call);
         }
     }
 

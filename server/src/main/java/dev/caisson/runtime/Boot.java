@@ -12,4 +12,5 @@ import java.nio.file.Path;
 /// @param rootImage where the template's root filesystem is mounted read-only
 /// @param agentSocket the listening unix socket that the agent dials, `door/agent.sock` in [#directory]
 /// @param slot a small number no other living sandbox of this installation has, for what must differ between them (uid ranges)
-public record Boot(SandboxId id, SandboxSpec spec, Path directory, String cgroup, Path rootImage, Path agentSocket, int slot) {}
+/// @param network where the network namespace is bound that it runs in, made by the caller
+public record Boot(SandboxId id, SandboxSpec spec, Path directory, String cgroup, Path rootImage, Path agentSocket, int slot, Path network) {}

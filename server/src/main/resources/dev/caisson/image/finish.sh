@@ -11,10 +11,16 @@ END
 find /var/lib/apt/lists /var/cache /var/log /var/tmp /run -mindepth 1 ! -type d -delete
 rm -f /var/lib/dpkg/*-old /etc/*- /etc/.pwd.lock /root/.bash_history /root/.wget-hsts
 
+# The machine's own names are known without asking anybody.
 echo sandbox > /etc/hostname
 # Some clients' programs tell things to events.e2b.local; nobody listens, so they hear it at once.
-printf '127.0.0.1\tlocalhost events.e2b.local\n::1\t\tlocalhost ip6-localhost ip6-loopback\n' > /etc/hosts
-# Nobody answers there, so a lookup fails at once instead of after a timeout.
+printf '127.0.0.1\tlocalhost sandbox events.e2b.local\n::1\t\tlocalhost sandbox ip6-localhost ip6-loopback\n' > /etc/hosts
+# All other names are asked of the resolver, whatever packages have put in between. A module that is not installed is passed over.
+{ grep -v '^hosts:' /etc/nsswitch.conf || true; echo 'hosts: files myhostname dns'; } > /etc/nsswitch.conf.new
+chmod 0644 /etc/nsswitch.conf.new
+mv /etc/nsswitch.conf.new /etc/nsswitch.conf
+# Nobody answers there, so a lookup fails at once instead of after a timeout. A sandbox that may reach names gets another one when it starts.
+rm -f /etc/resolv.conf
 printf 'nameserver 127.0.0.1\noptions timeout:1 attempts:1\n' > /etc/resolv.conf
 : > /etc/machine-id
 

@@ -3,6 +3,7 @@ package dev.caisson.app;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.caisson.egress.SealKey;
 import dev.caisson.fake.FakeSandboxes;
 import dev.caisson.json.JsonObject;
 import dev.caisson.sandbox.Failure;
@@ -111,17 +112,50 @@ class FrontTest {
     }
 
     @Test
+    void secretsAreSealedForTheGatewayOnceThereIsOne() throws Exception {
+        try (Front front = start()) {
+            String key = JsonObject.parse(front.readyLine().getBytes(StandardCharsets.UTF_8)).text("key");
+            var refused = create(front, key);
+            assertThat(refused.statusCode()).isEqualTo(503);
+            assertThat(refused.body()).contains("egress-unavailable").doesNotContain("hunter2");
+            Files.createDirectory(home.resolve("egress"));
+            var gateway = SealKey.openOrMake(home.resolve("egress"), new SecureRandom());
+            var made = create(front, key);
+            assertThat(made.statusCode()).isEqualTo(201);
+            var secret = sandboxes.list().getFirst().spec().egress().secrets().getFirst();
+            assertThat(made.body()).contains(secret.placeholder()).doesNotContain("hunter2", secret.sealed());
+            assertThat(sandboxes.list().getFirst().spec().env()).containsEntry("TOKEN", secret.placeholder());
+            try (var value = gateway.open(secret)) {
+                assertThat(value).hasToString("*****");
+            }
+        }
+    }
+
+    private static HttpResponse<String> create(Front front, String key) throws Exception {
+        try (var client = HttpClient.newHttpClient()) {
+            var body = HttpRequest.BodyPublishers.ofString("{\"secrets\":[{\"name\":\"TOKEN\",\"value\":\"hunter2\",\"hosts\":[\"api.example.com\"]}]}");
+            var request = HttpRequest.newBuilder(URI.create(front.url() + "/v1/sandboxes")).header("Authorization", "Bearer " + key).header("Content-Type", "application/json").POST(body).build();
+            return client.send(request, HttpResponse.BodyHandlers.ofString());
+        }
+    }
+
+    @Test
     void settingsHaveDefaults() {
         FrontSettings settings = FrontSettings.parse(List.of());
         assertThat(settings.home()).hasToString("/var/lib/caisson");
         assertThat(settings.listen()).hasToString("/127.0.0.1:7070");
         assertThat(settings.localKeySha256()).isEmpty();
         assertThat(settings.tied()).isFalse();
+        assertThat(settings.egressOpen()).isFalse();
+        assertThat(settings.egressPolicy()).isEmpty();
     }
 
     @Test
     void everySettingIsRead() {
-        FrontSettings settings = FrontSettings.parse(List.of("--tied", "--local-key-sha256", "ab".repeat(32), "--listen", "[::1]:99", "--home", "/x/y"));
+        FrontSettings settings = FrontSettings.parse(List.of("--tied", "--local-key-sha256", "ab".repeat(32), "--listen", "[::1]:99", "--home", "/x/y", "--egress-open", "yes", "--egress-policy", "/etc/e.yaml"));
+        assertThat(settings.egressOpen()).isTrue();
+        assertThat(settings.egressPolicy()).hasValueSatisfying(file -> assertThat(file).hasToString("/etc/e.yaml"));
+        assertThat(settings.sealKey()).hasToString("/x/y/egress/seal.pub");
         assertThat(settings.home()).hasToString("/x/y");
         assertThat(settings.keyStore()).hasToString("/x/y/front/front.db");
         assertThat(settings.nodeSocket()).hasToString("/x/y/run/node.sock");
@@ -135,7 +169,7 @@ class FrontTest {
     void unknownAndHalfSettingsAreRefused() {
         for (List<String> bad : List.of(
                 List.of("--port", "1"), List.of("--home"), List.of("--listen", "7070"), List.of("--listen", ":1"), List.of("--listen", "a:b"), List.of("--listen", "a:65536"),
-                List.of("--listen", "::1:5"), List.of("--local-key-sha256", "AB".repeat(32)), List.of("x"))) {
+                List.of("--listen", "::1:5"), List.of("--local-key-sha256", "AB".repeat(32)), List.of("x"), List.of("--egress-open", "true"))) {
             refused(() -> FrontSettings.parse(bad), Failure.Code.BAD_REQUEST, "");
         }
     }

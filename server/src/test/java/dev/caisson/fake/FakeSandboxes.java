@@ -5,9 +5,11 @@ import dev.caisson.sandbox.CommandId;
 import dev.caisson.sandbox.CommandInfo;
 import dev.caisson.sandbox.CommandSpec;
 import dev.caisson.sandbox.CommandStream;
+import dev.caisson.sandbox.Egress;
 import dev.caisson.sandbox.EndReason;
 import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.Files;
+import dev.caisson.sandbox.Flow;
 import dev.caisson.sandbox.Limits;
 import dev.caisson.sandbox.NodeStatus;
 import dev.caisson.sandbox.PortConnection;
@@ -64,6 +66,7 @@ public final class FakeSandboxes implements Sandboxes, AutoCloseable {
     private final Random random = new Random(7);
     private final ConcurrentHashMap<SandboxId, Box> boxes = new ConcurrentHashMap<>();
     private final ConcurrentHashMap<SandboxId, Receipt> receipts = new ConcurrentHashMap<>();
+    private final ConcurrentHashMap<SandboxId, List<Flow>> flows = new ConcurrentHashMap<>();
     private final ConcurrentHashMap<String, Integer> ports = new ConcurrentHashMap<>();
     private final AtomicLong dials = new AtomicLong();
     private final AtomicLong made = new AtomicLong();
@@ -252,6 +255,31 @@ public final class FakeSandboxes implements Sandboxes, AutoCloseable {
     public Usage usage(SandboxId id) {
         box(id);
         return new Usage(ByteSize.mib(10), Duration.ofMillis(5));
+    }
+
+    /// The spec it shows has it from now on, as if it had been made so.
+    @Override
+    public SandboxInfo setEgress(SandboxId id, Egress egress) {
+        Box box = box(id);
+        synchronized (box) {
+            SandboxInfo old = box.info;
+            box.info = new SandboxInfo(id, old.spec().withEgress(egress), old.state(), old.imageDigest(), old.created(), old.expires(), old.createMillis());
+            return box.info;
+        }
+    }
+
+    @Override
+    public List<Flow> flows(SandboxId id, long after, int limit) {
+        check();
+        if (!receipts.containsKey(id)) {
+            box(id);
+        }
+        return flows.getOrDefault(id, List.of()).stream().filter(flow -> flow.number() > after).limit(limit).toList();
+    }
+
+    /// What it has tried to reach from now on.
+    public void plant(SandboxId id, List<Flow> tried) {
+        flows.put(id, List.copyOf(tried));
     }
 
     @Override

@@ -2,6 +2,8 @@ package dev.caisson.link;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.protobuf.ByteString;
+import dev.caisson.guest.wire.Adopt;
 import dev.caisson.guest.wire.Attach;
 import dev.caisson.guest.wire.Exited;
 import dev.caisson.guest.wire.Failed;
@@ -9,6 +11,7 @@ import dev.caisson.guest.wire.Hello;
 import dev.caisson.guest.wire.Input;
 import dev.caisson.guest.wire.Reply;
 import dev.caisson.guest.wire.Request;
+import dev.caisson.guest.wire.SeedFile;
 import dev.caisson.guest.wire.Welcome;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -84,11 +87,15 @@ class GoldenFramesTest {
         assertThat(parsed.getStart().getTag()).isEqualTo("t1");
         assertThat(Request.newBuilder().setAttach(Attach.newBuilder().setId(7).setStdoutOffset(300).setStderrOffset(-1)).build().toByteArray()).isEqualTo(payload("open-attach", FrameKind.OPEN, 4, 0));
         assertThat(Request.newBuilder().setInput(Input.newBuilder().setId(7).setEnd(true)).build().toByteArray()).isEqualTo(payload("open-input", FrameKind.OPEN, 6, 0));
+        var replace = SeedFile.newBuilder().setPath(ByteString.copyFromUtf8("/etc/resolv.conf")).setContent(ByteString.copyFromUtf8("nameserver 192.0.2.1\n")).setMode(0600);
+        var append = SeedFile.newBuilder().setPath(ByteString.copyFromUtf8("/etc/ca.pem")).setContent(ByteString.copyFromUtf8("one more\n")).setKind(SeedFile.Kind.APPEND_IF_EXISTS);
+        var adopt = Adopt.newBuilder().setHostname("sandbox").putEnv("LANG", "C").setUser("user").setTimeNanos(1_000_000_000).setEntropy(ByteString.copyFrom(new byte[] {1, 2})).addFiles(replace).addFiles(append);
+        assertThat(Request.newBuilder().setAdopt(adopt).build().toByteArray()).isEqualTo(payload("open-adopt", FrameKind.OPEN, 8, 0));
     }
 
     @Test
     void everyGoldenFileIsReadHere() throws IOException {
-        Set<String> read = new HashSet<>(List.of("preface", "data", "credit", "end", "reset", "close", "ping", "pong", "hello", "exited", "failed", "started", "welcome", "open-start", "open-attach", "open-input"));
+        Set<String> read = new HashSet<>(List.of("preface", "data", "credit", "end", "reset", "close", "ping", "pong", "hello", "exited", "failed", "started", "welcome", "open-start", "open-attach", "open-input", "open-adopt"));
         var there = new ArrayList<String>();
         try (var files = Files.list(FOLDER)) {
             files.map(file -> file.getFileName().toString()).filter(name -> name.endsWith(".bin")).map(name -> name.substring(0, name.length() - 4)).forEach(there::add);

@@ -1,5 +1,6 @@
 package dev.caisson.runtime;
 
+import dev.caisson.host.NetworkNamespace;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
@@ -41,6 +42,7 @@ final class Booted implements AutoCloseable {
         Files.createDirectory(boot.agentSocket().getParent());
         var listener = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
         listener.bind(UnixDomainSocketAddress.of(boot.agentSocket()));
+        new NetworkNamespace(boot.network()).create();
         long start = System.nanoTime();
         driver.boot(boot);
         long bootNanos = System.nanoTime() - start;

@@ -20,8 +20,7 @@ public final class GoPrograms {
     ///
     /// @param packages their last parts are the programs' names
     public static Path at(String version, String... packages) throws IOException, InterruptedException {
-        boolean go = Stream.of(System.getenv("PATH").split(":")).anyMatch(directory -> Files.isExecutable(Path.of(directory, "go")));
-        Assumptions.assumeTrue(go, "no Go here: install Go 1.26");
+        needGo();
         Path directory = Path.of("target", "go", version).toAbsolutePath();
         if (Arrays.stream(packages).allMatch(each -> Files.isExecutable(directory.resolve(each.substring(each.lastIndexOf('/') + 1))))) {
             return directory;
@@ -30,12 +29,35 @@ public final class GoPrograms {
         for (String each : packages) {
             command.add(each + "@" + version);
         }
-        var builder = new ProcessBuilder(command).redirectErrorStream(true);
+        run(new ProcessBuilder(command), directory);
+        return directory;
+    }
+
+    /// The directory that holds programs of a module of ours, built from its sources as they are now.
+    ///
+    /// @param packages directories of the module, which are the programs' names
+    public static Path built(Path module, String... packages) throws IOException, InterruptedException {
+        needGo();
+        Path directory = Path.of("target", "go", module.getFileName().toString()).toAbsolutePath();
+        var command = new ArrayList<>(List.of("go", "install", "-trimpath", "-ldflags", "-s -w"));
+        for (String each : packages) {
+            command.add("./" + each);
+        }
+        run(new ProcessBuilder(command).directory(module.toFile()), directory);
+        return directory;
+    }
+
+    private static void needGo() {
+        boolean go = Stream.of(System.getenv("PATH").split(":")).anyMatch(directory -> Files.isExecutable(Path.of(directory, "go")));
+        Assumptions.assumeTrue(go, "no Go here: install Go 1.26");
+    }
+
+    private static void run(ProcessBuilder builder, Path directory) throws IOException, InterruptedException {
+        builder.redirectErrorStream(true);
         builder.environment().put("GOBIN", directory.toString());
         builder.environment().put("CGO_ENABLED", "0");
         Process process = builder.start();
         String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertThat(process.waitFor()).as(said).isZero();
-        return directory;
     }
 }

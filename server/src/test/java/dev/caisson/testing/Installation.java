@@ -6,6 +6,8 @@ import dev.caisson.sandbox.SandboxInfo;
 import dev.caisson.sandbox.SandboxSpec;
 import dev.caisson.sandbox.Tier;
 import java.io.IOException;
+import java.nio.file.FileSystems;
+import java.nio.file.attribute.UserPrincipalNotFoundException;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
@@ -23,7 +25,9 @@ import org.jspecify.annotations.Nullable;
 /// Register it as a static field with `@RegisterExtension`.
 public final class Installation implements BeforeAllCallback, AfterEachCallback, AfterAllCallback {
     private final Supplier<List<String>> prefix;
+    private final boolean opensInternet;
     private final Set<SandboxId> told = new HashSet<>();
+    private @Nullable Internet internet;
     private @Nullable TestHome home;
     private @Nullable Servers servers;
     private @Nullable RemoteSandboxes node;
@@ -34,16 +38,51 @@ public final class Installation implements BeforeAllCallback, AfterEachCallback,
 
     /// @param prefix what its processes are started with; asked when they are
     public Installation(Supplier<List<String>> prefix) {
+        this(prefix, false);
+    }
+
+    private Installation(Supplier<List<String>> prefix, boolean opensInternet) {
         this.prefix = prefix;
+        this.opensInternet = opensInternet;
+    }
+
+    /// One on a host whose only link leads into an [Internet], with a gateway that asks the name servers there and trusts the authority there.
+    public static Installation inAnInternet() {
+        return new Installation(List::of, true);
     }
 
     @Override
-    public void beforeAll(ExtensionContext context) throws IOException {
+    public void beforeAll(ExtensionContext context) throws IOException, InterruptedException {
         home = TestHome.make();
-        servers = new Servers(home, prefix.get());
+        if (opensInternet) {
+            Assumptions.assumeTrue(hasUser("caisson-gateway"), "no user caisson-gateway: run ./caisson setup");
+            internet = Internet.open();
+        }
+        servers = new Servers(home, internet == null ? prefix.get() : internet.prefix());
         servers.start(Servers.Kind.DEADMAN);
         servers.start(Servers.Kind.NODE);
+        if (opensInternet) {
+            startGateway();
+        }
         node = servers.node();
+    }
+
+    private static boolean hasUser(String name) throws IOException {
+        try {
+            FileSystems.getDefault().getUserPrincipalLookupService().lookupPrincipalByName(name);
+            return true;
+        } catch (UserPrincipalNotFoundException _) {
+            return false;
+        }
+    }
+
+    /// Starts the gateway; also again, after it was killed.
+    public void startGateway() throws IOException {
+        servers().start(Servers.Kind.GATEWAY, "--resolver", Internet.RESOLVER, "--extra-ca", internet().authority().toString());
+    }
+
+    public Internet internet() {
+        return present(internet);
     }
 
     public TestHome home() {
@@ -87,6 +126,9 @@ public final class Installation implements BeforeAllCallback, AfterEachCallback,
         }
         if (servers != null) {
             servers.close();
+        }
+        if (internet != null) {
+            internet.close();
         }
         if (home != null) {
             home.close();

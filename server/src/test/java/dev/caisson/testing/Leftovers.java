@@ -13,6 +13,9 @@ import java.util.stream.Stream;
 /// @param home the installation's directory
 /// @param cgroupParent the name of its cgroup
 public record Leftovers(Path home, String cgroupParent) {
+    /// A node keeps 8 plugs ready that no sandbox has had, and may be making one; each that a sandbox has had is in its receipt.
+    private static final int READY_PLUGS = 9;
+
     /// Sandbox ids and the like of whatever is there now: processes, cgroups, mounts, loop devices, directories.
     public Set<String> now() throws IOException {
         var found = new TreeSet<String>();
@@ -49,11 +52,17 @@ public record Leftovers(Path home, String cgroupParent) {
 
     private Set<String> mounts() throws IOException {
         var found = new TreeSet<String>();
+        var plugs = new TreeSet<String>();
         for (String line : Files.readAllLines(Path.of("/proc/self/mountinfo"))) {
             String point = line.split(" ")[4];
-            if (point.startsWith(home + "/") && !point.startsWith(home + "/image/")) {
+            if (point.startsWith(home + "/run/p/")) {
+                plugs.add("mount " + point);
+            } else if (point.startsWith(home + "/") && !point.startsWith(home + "/image/") && !point.equals(home + "/run/gateway.net")) {
                 found.add("mount " + point);
             }
+        }
+        if (plugs.size() > READY_PLUGS) {
+            found.addAll(plugs);
         }
         return found;
     }

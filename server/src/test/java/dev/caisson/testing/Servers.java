@@ -18,11 +18,12 @@ import java.util.concurrent.TimeUnit;
 
 /// The real processes of an installation, started and killed by a test.
 ///
-/// Cleanup: close ends those that run, in the order front, node, deadman.
+/// Cleanup: close ends those that run, in the order front, node, gateway, deadman.
 public final class Servers implements AutoCloseable {
     public enum Kind {
         FRONT("dev.caisson.app.FrontMain"),
         NODE("dev.caisson.app.NodeMain"),
+        GATEWAY("dev.caisson.app.GatewayMain"),
         DEADMAN("dev.caisson.app.DeadmanMain");
 
         private final String main;

@@ -3,7 +3,8 @@ package dev.caisson.api.e2b;
 import dev.caisson.json.JsonObject;
 import dev.caisson.policy.TierPolicy;
 import dev.caisson.policy.Waking;
-import dev.caisson.sandbox.Egress;
+import dev.caisson.policy.WayOut;
+import dev.caisson.sandbox.EgressBudget;
 import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.Limits;
 import dev.caisson.sandbox.SandboxException;
@@ -18,30 +19,32 @@ import java.util.Optional;
 
 /// Turns the body of a create into a spec: every default becomes explicit here, once.
 final class CreateRequest {
-    private static final List<String> WAYS_OUT = List.of("allowOut", "egressProxy", "rules", "dnsServers");
     private static final String DEFAULT_TAG = ":default";
 
     private final Sandboxes sandboxes;
     private final TierPolicy tiers;
     private final E2bSettings settings;
+    private final WayOut ways;
 
-    CreateRequest(Sandboxes sandboxes, TierPolicy tiers, E2bSettings settings) {
+    CreateRequest(Sandboxes sandboxes, TierPolicy tiers, E2bSettings settings, WayOut ways) {
         this.sandboxes = sandboxes;
         this.tiers = tiers;
         this.settings = settings;
+        this.ways = ways;
     }
 
     /// @param lease when the body names none
     SandboxSpec read(JsonObject in, Duration lease, String tenant, String idempotencyKey) {
         TemplateName template = template(in.text("templateID", "base"));
         refuseWhatIsNotThere(in);
-        refuseWaysOut(in);
+        var layer = NetworkWish.ofCreate(in).layer(ways.isOpen(), settings.internet());
+        var egress = ways.compose(layer, EgressBudget.DEFAULT, List.of(), tenant, template);
         boolean pause = in.truth("autoPause", false);
         var metadata = Metadata.toLabels(in.map("metadata"));
         var labels = resumes(in) ? Waking.wish(metadata) : metadata;
         return new SandboxSpec(
                 template, Trust.UNTRUSTED, tiers.choose(Trust.UNTRUSTED, Optional.empty()), limits(template), lease(in, "timeout").orElse(lease),
-                in.map("envVars"), labels, tenant, idempotencyKey, pause ? SandboxSpec.OnLeaseEnd.PAUSE : SandboxSpec.OnLeaseEnd.DELETE, publicPorts(in), Egress.NONE);
+                in.map("envVars"), labels, tenant, idempotencyKey, pause ? SandboxSpec.OnLeaseEnd.PAUSE : SandboxSpec.OnLeaseEnd.DELETE, publicPorts(in), egress);
     }
 
     /// Ports are private unless the maker says otherwise in so many words, or the operator did for all.
@@ -97,36 +100,5 @@ final class CreateRequest {
 
     static Refusal withoutMemory(String wish) {
         return new Refusal(400, wish + " is not supported by this server: a paused sandbox keeps its memory", "snapshot_filesystem_only_disabled");
-    }
-
-    private void refuseWaysOut(JsonObject in) {
-        if (in.truth("allow_internet_access", false)) {
-            refuseInternet("allow_internet_access");
-        }
-        in.child("network").ifPresent(this::refuseNetwork);
-    }
-
-    /// The part of a network's wishes that is about what may go out, and what cannot be kept of the rest. Denials need nothing: all is denied.
-    void refuseNetwork(JsonObject network) {
-        if (network.truth("allow_internet_access", false)) {
-            refuseInternet("allow_internet_access");
-        }
-        for (String way : WAYS_OUT) {
-            if (network.has(way) && !network.isEmptyList(way) && !network.isEmptyObject(way)) {
-                refuseInternet("network." + way);
-            }
-        }
-        for (String wish : List.of("maskRequestHost", "httpsPorts")) {
-            if (network.has(wish) && !network.isEmptyList(wish)) {
-                throw new Refusal(400, "network." + wish + " is not supported by this server");
-            }
-        }
-    }
-
-    private void refuseInternet(String wish) {
-        if (settings.internet() == E2bSettings.Internet.REFUSE) {
-            throw new Refusal(400, wish + ": sandboxes of this server have no internet access, and nothing here can open it; leave it out, or have the operator start the server "
-                    + "with `caisson up --e2b-internet ignore`, which makes such sandboxes without internet");
-        }
     }
 }

@@ -6,7 +6,7 @@ import java.util.Optional;
 
 /// How the door was told to behave.
 ///
-/// @param internet what becomes of a wish for internet access, which a sandbox here never has
+/// @param internet what becomes of a wish for the whole internet where the operator has not consented to it
 /// @param ports who may reach a sandbox's ports when its maker does not say
 /// @param domain under which ports of sandboxes are reached as `<port>-<id>.<domain>`; may end in `:port`; empty leaves it to the client
 /// @param keepalive longest silence on a stream when the client names none. 1 second to 1 hour
@@ -41,7 +41,7 @@ public record E2bSettings(Internet internet, Ports ports, Optional<String> domai
         }
     }
 
-    /// What becomes of a wish for internet access.
+    /// What becomes of a wish for the whole internet where the operator has not consented to it.
     public enum Internet {
         /// It is an error that says so.
         REFUSE,

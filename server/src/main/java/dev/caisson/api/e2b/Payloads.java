@@ -4,6 +4,7 @@ import dev.caisson.json.Json;
 import dev.caisson.policy.SandboxTokens;
 import dev.caisson.policy.SandboxTokens.Purpose;
 import dev.caisson.policy.Waking;
+import dev.caisson.sandbox.EgressLayer;
 import dev.caisson.sandbox.Limits;
 import dev.caisson.sandbox.SandboxInfo;
 import dev.caisson.sandbox.SandboxSpec;
@@ -37,10 +38,21 @@ final class Payloads {
     void writeDetail(SandboxInfo info, JsonGenerator out) {
         writeListed(info, out);
         writeSecrets(info, out);
-        out.writeBooleanProperty("allowInternetAccess", false);
+        writeNetwork(info.spec(), out);
         out.writeObjectPropertyStart("lifecycle");
         out.writeStringProperty("onTimeout", info.spec().onLeaseEnd() == SandboxSpec.OnLeaseEnd.PAUSE ? "pause" : "kill");
         out.writeBooleanProperty("autoResume", Waking.isWanted(info.spec()));
+        out.writeEndObject();
+    }
+
+    /// What was asked for; template, tenant and operator may allow less.
+    private static void writeNetwork(SandboxSpec spec, JsonGenerator out) {
+        EgressLayer asked = spec.egress().layers().getFirst();
+        out.writeBooleanProperty("allowInternetAccess", asked.mode() == EgressLayer.Mode.OPEN);
+        out.writeObjectPropertyStart("network");
+        Json.writeTexts(out, "allowOut", NetworkWish.allowOut(asked));
+        Json.writeTexts(out, "denyOut", NetworkWish.denyOut(asked));
+        out.writeBooleanProperty("allowPublicTraffic", spec.publicPorts());
         out.writeEndObject();
     }
 

@@ -4,6 +4,7 @@ import dev.caisson.json.JsonObject;
 import dev.caisson.policy.Caller;
 import dev.caisson.policy.Quota;
 import dev.caisson.policy.TierPolicy;
+import dev.caisson.policy.WayOut;
 import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.SandboxException;
 import dev.caisson.sandbox.SandboxInfo;
@@ -29,13 +30,17 @@ final class SandboxHandlers {
     private final InstantSource clock;
     private final CreateRequest creates;
     private final Payloads payloads;
+    private final WayOut ways;
+    private final E2bSettings settings;
 
-    SandboxHandlers(Sandboxes sandboxes, Quota quota, InstantSource clock, E2bSettings settings, Payloads payloads) {
+    SandboxHandlers(Sandboxes sandboxes, Quota quota, WayOut ways, InstantSource clock, E2bSettings settings, Payloads payloads) {
         this.sandboxes = sandboxes;
         this.quota = quota;
         this.clock = clock;
-        this.creates = new CreateRequest(sandboxes, new TierPolicy(sandboxes), settings);
+        this.creates = new CreateRequest(sandboxes, new TierPolicy(sandboxes), settings, ways);
         this.payloads = payloads;
+        this.ways = ways;
+        this.settings = settings;
     }
 
     void createFirst(ControlCall call) throws IOException, InterruptedException {
@@ -170,11 +175,13 @@ final class SandboxHandlers {
         }
     }
 
-    /// Denials are in force whatever is asked for; anything that would open a way out is refused as in a create.
-    void network(ControlCall call) throws IOException {
+    /// Replaces what was said of the way out, whoever said it; budget and secrets stay.
+    void network(ControlCall call) throws IOException, InterruptedException {
         JsonObject in = call.json();
-        call.sandbox();
-        creates.refuseNetwork(in);
+        SandboxInfo info = call.sandbox();
+        var layer = NetworkWish.ofUpdate(in).layer(ways.isOpen(), settings.internet());
+        SandboxSpec spec = info.spec();
+        sandboxes.setEgress(info.id(), ways.compose(layer, spec.egress().budget(), spec.egress().secrets(), spec.tenant(), spec.template()));
         call.http().empty(204);
     }
 }

@@ -6,6 +6,7 @@ import dev.caisson.policy.KeyStore;
 import dev.caisson.policy.Quota;
 import dev.caisson.policy.Tenants;
 import dev.caisson.policy.TierPolicy;
+import dev.caisson.policy.WayOut;
 import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.SandboxException;
 import dev.caisson.sandbox.Sandboxes;
@@ -32,17 +33,20 @@ public final class McpDoor extends Handler.Abstract implements Door {
     private final Sandboxes sandboxes;
     private final KeyStore keys;
     private final Quota quota;
+    private final WayOut ways;
     private final PreviewLinks links;
     private final List<String> origins;
     private final AtomicLong faults = new AtomicLong();
     private final ReentrantLock opening = new ReentrantLock();
     private volatile @Nullable McpEndpoint endpoint;
 
+    /// @param ways what sandboxes may reach outside
     /// @param origins of web pages that may call, such as `https://chat.example.org`; usually none
-    public McpDoor(Sandboxes sandboxes, KeyStore keys, Quota quota, PreviewLinks links, List<String> origins) {
+    public McpDoor(Sandboxes sandboxes, KeyStore keys, Quota quota, WayOut ways, PreviewLinks links, List<String> origins) {
         this.sandboxes = sandboxes;
         this.keys = keys;
         this.quota = quota;
+        this.ways = ways;
         this.links = links;
         this.origins = List.copyOf(origins);
     }
@@ -139,7 +143,7 @@ public final class McpDoor extends Handler.Abstract implements Door {
         try {
             open = endpoint;
             if (open == null) {
-                open = McpEndpoint.open(Tools.all(new Tenants(sandboxes), new TierPolicy(sandboxes), quota, links), this::fault);
+                open = McpEndpoint.open(Tools.all(new Tenants(sandboxes), new TierPolicy(sandboxes), quota, ways, links), this::fault);
                 endpoint = open;
             }
             return open;

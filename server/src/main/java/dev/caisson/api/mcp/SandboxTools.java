@@ -5,8 +5,12 @@ import dev.caisson.json.JsonObject;
 import dev.caisson.policy.Quota;
 import dev.caisson.policy.Tenants;
 import dev.caisson.policy.TierPolicy;
+import dev.caisson.policy.WayOut;
 import dev.caisson.sandbox.ByteSize;
 import dev.caisson.sandbox.Cpus;
+import dev.caisson.sandbox.EgressBudget;
+import dev.caisson.sandbox.EgressLayer;
+import dev.caisson.sandbox.EgressRule;
 import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.Limits;
 import dev.caisson.sandbox.Receipt;
@@ -52,11 +56,13 @@ final class SandboxTools {
     private final Tenants tenants;
     private final Quota quota;
     private final TierPolicy tiers;
+    private final WayOut ways;
 
-    SandboxTools(Tenants tenants, TierPolicy tiers, Quota quota) {
+    SandboxTools(Tenants tenants, TierPolicy tiers, Quota quota, WayOut ways) {
         this.tenants = tenants;
         this.quota = quota;
         this.tiers = tiers;
+        this.ways = ways;
     }
 
     List<Tool> all() {
@@ -66,7 +72,7 @@ final class SandboxTools {
     private Tool create() {
         return new Tool("create_sandbox", "Create a sandbox",
                 "Makes a sandbox: a Linux machine of its own, isolated from this one and from all others, and answers its sandbox_id. It takes under a second. "
-                        + "It has no network. It lives for timeout_seconds from now, whatever runs in it, and is then gone with all its files (extend_sandbox gives it more time). "
+                        + "It has no network but to the hosts named in allow. It lives for timeout_seconds from now, whatever runs in it, and is then gone with all its files (extend_sandbox gives it more time). "
                         + "Limits are hard: above its memory the sandbox is killed, above its disk writes fail, above its processes forks fail, a busy loop gets its cpus and no more. "
                         + "Use one sandbox for a whole task rather than one for each command.",
                 Schema.object()
@@ -76,7 +82,9 @@ final class SandboxTools {
                         .optional("memory", SIZE.byDefault(Limits.DEFAULT.memory().toString()).says("Such as 512MiB or 2GiB. At least " + Limits.MIN_MEMORY + "."))
                         .optional("disk", SIZE.byDefault(Limits.DEFAULT.disk().toString()).says("What it may write. At least " + Limits.MIN_DISK + "."))
                         .optional("processes", Schema.whole(8, 32_768).byDefault(Limits.DEFAULT.processes()).says("Processes and threads at a time."))
-                        .optional("env", Schema.textMap(MOST_VARIABLES).says("Environment variables of every command in it.")),
+                        .optional("env", Schema.textMap(MOST_VARIABLES).says("Environment variables of every command in it."))
+                        .optional("allow", Schema.list(Schema.text(300)).with("maxItems", EgressLayer.MAX_RULES).says("Hosts that it may reach, and no others: api.example.com, *.example.com (every name below it), "
+                                + "host:8443, host:5432/tcp, 192.0.2.0/24. Without a port: HTTPS and HTTP. Where the operator allows less, list_egress says so.")),
                 SANDBOX, Tool.Effect.CHANGES, in -> {
                     var template = in.textOr("template").map(TemplateName::new).orElse(TemplateName.BASE);
                     Duration lease = lease(in).orElse(DEFAULT_LEASE);
@@ -87,13 +95,16 @@ final class SandboxTools {
                     if (env.size() > MOST_VARIABLES) {
                         throw Failure.Code.OUT_OF_RANGE.with("'env' has more than " + MOST_VARIABLES + " variables", "pass them in a file");
                     }
-                    return call -> create(call, template, lease, limits, env);
+                    var allowed = in.texts("allow").orElse(List.of()).stream().map(EgressRule::allow).toList();
+                    var layer = allowed.isEmpty() ? EgressLayer.NONE : new EgressLayer(EgressLayer.REQUEST, EgressLayer.Mode.LIST, allowed);
+                    return call -> create(call, template, lease, limits, env, layer);
                 });
     }
 
-    private Tool.Result create(ToolCall call, TemplateName template, Duration lease, Limits limits, Map<String, String> env) throws InterruptedException {
+    private Tool.Result create(ToolCall call, TemplateName template, Duration lease, Limits limits, Map<String, String> env, EgressLayer layer) throws InterruptedException {
         // What a model runs is untrusted, always; so the wall is the strongest that such code needs.
-        var spec = new SandboxSpec(template, Trust.UNTRUSTED, tiers.choose(Trust.UNTRUSTED, Optional.empty()), limits, lease, env, Map.of(), call.tenant(), "");
+        var spec = new SandboxSpec(template, Trust.UNTRUSTED, tiers.choose(Trust.UNTRUSTED, Optional.empty()), limits, lease, env, Map.of(), call.tenant(), "")
+                .withEgress(ways.compose(layer, EgressBudget.DEFAULT, List.of(), call.tenant(), template));
         SandboxInfo made = quota.create(call.caller(), spec);
         if (call.running().isCancelled()) {
             // Nobody will ever know its id.

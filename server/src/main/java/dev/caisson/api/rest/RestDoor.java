@@ -4,6 +4,7 @@ import dev.caisson.policy.KeyStore;
 import dev.caisson.policy.Quota;
 import dev.caisson.policy.Tenants;
 import dev.caisson.policy.TierPolicy;
+import dev.caisson.policy.WayOut;
 import dev.caisson.sandbox.Sandboxes;
 import java.time.Duration;
 import java.util.List;
@@ -21,11 +22,12 @@ public final class RestDoor {
 
     private RestDoor() {}
 
+    /// @param ways what sandboxes may reach outside
     /// @param preview where ports of sandboxes are found
     /// @param heartbeat [#HEARTBEAT], or less in a test
-    public static Handler handler(Sandboxes sandboxes, KeyStore keys, Quota quota, PreviewLinks preview, Duration heartbeat) {
+    public static Handler handler(Sandboxes sandboxes, KeyStore keys, Quota quota, WayOut ways, PreviewLinks preview, Duration heartbeat) {
         var metrics = new RequestMetrics();
-        return new RestHandler(routes(sandboxes, keys, quota, preview, heartbeat, metrics), keys, metrics);
+        return new RestHandler(routes(sandboxes, keys, quota, ways, preview, heartbeat, metrics), keys, metrics);
     }
 
     /// What the HTTP server itself refuses, told as problem documents.
@@ -33,12 +35,13 @@ public final class RestDoor {
         return new ProblemErrors();
     }
 
-    static List<Route> routes(Sandboxes sandboxes, KeyStore keys, Quota quota, PreviewLinks preview, Duration heartbeat, RequestMetrics metrics) {
+    static List<Route> routes(Sandboxes sandboxes, KeyStore keys, Quota quota, WayOut ways, PreviewLinks preview, Duration heartbeat, RequestMetrics metrics) {
         var tenants = new Tenants(sandboxes);
         var attachments = new Attachments();
         var streaming = new CommandStreaming(attachments, heartbeat, new WaitBudget(WAIT_BUDGET));
         return Routes.table(
-                new SandboxHandlers(tenants, new TierPolicy(sandboxes), quota),
+                new SandboxHandlers(tenants, new TierPolicy(sandboxes), quota, ways),
+                new EgressHandlers(tenants, ways),
                 new CommandHandlers(tenants, streaming, attachments),
                 new FileHandlers(tenants, heartbeat),
                 new PortHandlers(tenants, preview),

@@ -10,7 +10,9 @@ final class Routes {
 
     private Routes() {}
 
-    static List<Route> table(SandboxHandlers sandboxes, CommandHandlers commands, FileHandlers files, PortHandlers ports, ReceiptHandlers receipts, KeyHandlers keys, InstallationHandlers installation) {
+    static List<Route> table(
+            SandboxHandlers sandboxes, EgressHandlers egress, CommandHandlers commands, FileHandlers files, PortHandlers ports, ReceiptHandlers receipts, KeyHandlers keys,
+            InstallationHandlers installation) {
         return List.of(
                 Route.of("POST", "/v1/sandboxes", sandboxes::create),
                 Route.of("GET", "/v1/sandboxes", sandboxes::list, "label", "limit", "after"),
@@ -21,6 +23,10 @@ final class Routes {
                 Route.of("POST", SANDBOX + "/resume", sandboxes::resume),
                 Route.of("GET", SANDBOX + "/usage", sandboxes::usage),
                 Route.of("GET", SANDBOX + "/samples", sandboxes::samples, "from", "to"),
+
+                Route.of("GET", SANDBOX + "/egress", egress::get),
+                Route.of("PUT", SANDBOX + "/egress", egress::put),
+                Route.of("GET", SANDBOX + "/flows", egress::flows, "after", "limit"),
 
                 Route.of("POST", SANDBOX + "/commands", commands::run, "wait"),
                 Route.of("GET", SANDBOX + "/commands", commands::list),

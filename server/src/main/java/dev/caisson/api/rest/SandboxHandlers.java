@@ -6,6 +6,7 @@ import dev.caisson.json.JsonObject;
 import dev.caisson.policy.Quota;
 import dev.caisson.policy.Tenants;
 import dev.caisson.policy.TierPolicy;
+import dev.caisson.policy.WayOut;
 import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.Receipt;
 import dev.caisson.sandbox.SandboxId;
@@ -29,15 +30,17 @@ final class SandboxHandlers {
     private final Tenants tenants;
     private final TierPolicy tiers;
     private final Quota quota;
+    private final WayOut ways;
 
-    SandboxHandlers(Tenants tenants, TierPolicy tiers, Quota quota) {
+    SandboxHandlers(Tenants tenants, TierPolicy tiers, Quota quota, WayOut ways) {
         this.tenants = tenants;
         this.tiers = tiers;
         this.quota = quota;
+        this.ways = ways;
     }
 
     void create(Call call) throws IOException, InterruptedException {
-        SandboxInfo made = quota.create(call.caller(), SandboxRequest.read(call, tiers, tenants.of(call.caller())));
+        SandboxInfo made = quota.create(call.caller(), SandboxRequest.read(call, tiers, ways, tenants.of(call.caller())));
         call.header("Location", "/v1/sandboxes/" + made.id());
         call.json(201, Forms.SANDBOX_INFO_SHOWN.bytes(shown(made)));
     }

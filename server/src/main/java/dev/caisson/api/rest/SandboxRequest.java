@@ -2,10 +2,12 @@ package dev.caisson.api.rest;
 
 import dev.caisson.json.JsonObject;
 import dev.caisson.policy.Quota;
+import dev.caisson.policy.Secrets;
 import dev.caisson.policy.TierPolicy;
+import dev.caisson.policy.WayOut;
 import dev.caisson.sandbox.ByteSize;
 import dev.caisson.sandbox.Cpus;
-import dev.caisson.sandbox.Egress;
+import dev.caisson.sandbox.EgressBudget;
 import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.Limits;
 import dev.caisson.sandbox.SandboxSpec;
@@ -23,7 +25,7 @@ import org.jspecify.annotations.Nullable;
 final class SandboxRequest {
     private SandboxRequest() {}
 
-    static SandboxSpec read(Call call, TierPolicy tiers, Sandboxes sandboxes) throws IOException {
+    static SandboxSpec read(Call call, TierPolicy tiers, WayOut ways, Sandboxes sandboxes) throws IOException {
         JsonObject in = call.json();
         TemplateName template = in.textOr("template").map(TemplateName::new).orElse(TemplateName.BASE);
         Trust trust = in.textOr("trust").map(Trust::parse).orElse(Trust.UNTRUSTED);
@@ -36,8 +38,19 @@ final class SandboxRequest {
         String idempotencyKey = idempotencyKey(call.request().getHeaders().get("Idempotency-Key"), in.textOr("idempotency_key"));
         var onLeaseEnd = in.has("on_lease_end") ? in.word("on_lease_end", SandboxSpec.OnLeaseEnd.class) : SandboxSpec.OnLeaseEnd.DELETE;
         boolean publicPorts = in.truth("public_ports", false);
+        boolean keepsSecrets = in.has("secrets") && !in.isEmptyList("secrets");
+        var out = egress(in.child("egress").orElseGet(JsonObject::empty), ways, keepsSecrets);
+        var secrets = EgressRequest.secrets(in, ways);
         in.end();
-        return new SandboxSpec(template, trust, tiers.choose(trust, asked), limits, lease, env, labels, tenant, idempotencyKey, onLeaseEnd, publicPorts, Egress.NONE);
+        secrets = Secrets.asBefore(tenant, idempotencyKey, secrets, sandboxes);
+        var egress = ways.compose(out.layer(), out.budget().orElse(EgressBudget.DEFAULT), secrets, tenant, template);
+        return new SandboxSpec(template, trust, tiers.choose(trust, asked), limits, lease, Secrets.variables(env, secrets), labels, tenant, idempotencyKey, onLeaseEnd, publicPorts, egress);
+    }
+
+    private static EgressRequest egress(JsonObject in, WayOut ways, boolean secrets) {
+        EgressRequest asked = EgressRequest.read(in, ways, secrets);
+        in.end();
+        return asked;
     }
 
     /// Only whoever sees all may choose.

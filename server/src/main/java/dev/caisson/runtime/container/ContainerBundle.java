@@ -52,7 +52,7 @@ final class ContainerBundle {
                 OciMount.of("/sys", "tmpfs", "ro", "nosuid", "nodev", "noexec", "mode=555", "size=4096"),
                 AgentDoor.mount(at.door()));
         return new OciBundle(AgentDoor.COMMAND, at.root(), false, true, CAPABILITIES, rlimits, mounts, linux(boot.cgroup(), first,
-                Map.of("type", "network", "path", at.network().toString())), annotations);
+                Map.of("type", "network", "path", boot.network().toString())), annotations);
     }
 
     /// A bundle like a sandbox's that only runs the agent's `--version`.

@@ -6,7 +6,6 @@ import dev.caisson.host.DiskImages;
 import dev.caisson.host.Home;
 import dev.caisson.host.HostFacts;
 import dev.caisson.host.Mounts;
-import dev.caisson.host.NetworkNamespace;
 import dev.caisson.host.NullDevice;
 import dev.caisson.runtime.AgentDoor;
 import dev.caisson.runtime.Boot;
@@ -89,7 +88,7 @@ public final class ContainerDriver implements Driver {
                 new Resource(ResourceKind.DIRECTORY, boot.directory().toString()),
                 new Resource(ResourceKind.SOCKET, boot.agentSocket().toString()),
                 new Resource(ResourceKind.CGROUP, boot.cgroup()),
-                new Resource(ResourceKind.NETWORK_NAMESPACE, at.network().toString()),
+                new Resource(ResourceKind.NETWORK_NAMESPACE, boot.network().toString()),
                 new Resource(ResourceKind.DISK, at.diskImage().toString()),
                 new Resource(ResourceKind.LOOP_DEVICE, at.diskImage().toString()),
                 new Resource(ResourceKind.RUNTIME_STATE, at.state().toString()),
@@ -103,7 +102,6 @@ public final class ContainerDriver implements Driver {
         int first = firstId(boot.slot());
         cgroups.create(boot.cgroup(), new CgroupLimits(
                 Math.max(limits.cpus().millis(), START_CPU_MILLIS), limits.memory(), limits.processes() + START_PROCESSES));
-        new NetworkNamespace(at.network()).create();
         AgentDoor.make(at.door(), agent, boot.agentSocket(), first);
         disks.create(at.diskImage(), new ByteSize(limits.disk().bytes() + OVERLAY_SHARE.bytes()));
         Files.createDirectory(at.bundle());
@@ -146,10 +144,6 @@ public final class ContainerDriver implements Driver {
 
     /// Where a sandbox's things are.
     record Places(Path directory) {
-        Path network() {
-            return directory.resolve("net");
-        }
-
         Path door() {
             return directory.resolve("door");
         }

@@ -3,7 +3,6 @@ package dev.caisson.runtime.gvisor;
 import dev.caisson.host.CgroupLimits;
 import dev.caisson.host.Cgroups;
 import dev.caisson.host.HostFacts;
-import dev.caisson.host.NetworkNamespace;
 import dev.caisson.host.NullDevice;
 import dev.caisson.runtime.AgentDoor;
 import dev.caisson.runtime.Boot;
@@ -85,7 +84,7 @@ public final class GvisorDriver implements Driver {
                 new Resource(ResourceKind.DIRECTORY, boot.directory().toString()),
                 new Resource(ResourceKind.SOCKET, boot.agentSocket().toString()),
                 new Resource(ResourceKind.CGROUP, boot.cgroup()),
-                new Resource(ResourceKind.NETWORK_NAMESPACE, at.network().toString()),
+                new Resource(ResourceKind.NETWORK_NAMESPACE, boot.network().toString()),
                 new Resource(ResourceKind.DISK, at.disk().toString()),
                 new Resource(ResourceKind.RUNTIME_STATE, at.state().toString()),
                 new Resource(ResourceKind.PROCESSES, boot.cgroup()));
@@ -96,7 +95,6 @@ public final class GvisorDriver implements Driver {
         var at = new Places(boot.directory());
         var limits = boot.spec().limits();
         cgroups.create(boot.cgroup(), new CgroupLimits(Math.max(limits.cpus().millis(), START_CPU_MILLIS), limits.memory(), hostProcesses(limits)));
-        new NetworkNamespace(at.network()).create();
         AgentDoor.make(at.door(), agent, boot.agentSocket(), 0);
         Files.createDirectory(at.bundle());
         Files.createDirectory(at.disk());
@@ -141,7 +139,7 @@ public final class GvisorDriver implements Driver {
                 "--platform=systrap",
                 // Our namespace, for both processes: no route in it, nothing of it is anonymous, and runsc pins none of its own.
                 "--network=sandbox",
-                "--gofer-network-namespace=" + at.network(),
+                "--gofer-network-namespace=" + boot.network(),
                 // The one socket that is bound into the sandbox may be dialed.
                 "--host-uds=open",
                 // The processes are in their cgroup before they run; runsc would make more of them, in every tree.
@@ -171,7 +169,7 @@ public final class GvisorDriver implements Driver {
         rlimits.put("RLIMIT_CORE", 0L);
         var namespaces = List.of(
                 Map.of("type", "pid"), Map.of("type", "ipc"), Map.of("type", "uts"), Map.of("type", "mount"),
-                Map.of("type", "network", "path", at.network().toString()));
+                Map.of("type", "network", "path", boot.network().toString()));
         return new OciBundle(AgentDoor.COMMAND, boot.rootImage(), false, false, CAPABILITIES, rlimits, mounts, Map.of("namespaces", namespaces), Map.of());
     }
 
@@ -192,10 +190,6 @@ public final class GvisorDriver implements Driver {
 
     /// Where a sandbox's things are.
     private record Places(Path directory) {
-        Path network() {
-            return directory.resolve("net");
-        }
-
         Path door() {
             return directory.resolve("door");
         }

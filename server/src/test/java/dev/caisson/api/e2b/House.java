@@ -7,6 +7,7 @@ import dev.caisson.api.rest.RestDoor;
 import dev.caisson.edge.EdgeLimits;
 import dev.caisson.edge.PreviewDoor;
 import dev.caisson.fake.FakeSandboxes;
+import dev.caisson.fake.FakeWays;
 import dev.caisson.json.JsonObject;
 import dev.caisson.policy.KeyStore;
 import dev.caisson.policy.PortLinks;
@@ -61,6 +62,11 @@ final class House implements AutoCloseable {
     }
 
     House(Path directory, E2bSettings settings) {
+        this(directory, settings, false);
+    }
+
+    /// @param internet the operator has consented to the whole of it
+    House(Path directory, E2bSettings settings, boolean internet) {
         JETTY.setLevel(Level.WARNING);
         var clock = InstantSource.fixed(NOW);
         sandboxes = new FakeSandboxes(directory.resolve("boxes"));
@@ -68,7 +74,7 @@ final class House implements AutoCloseable {
         key = keys.create("test").text().secret();
         tokens = SandboxTokens.open(directory.resolve("token.secret"), new SecureRandom());
         preview = new PreviewDoor(Optional.empty(), sandboxes, tokens, new PortLinks(tokens, clock), EdgeLimits.DEFAULT);
-        var door = new E2bDoor(sandboxes, keys, new Quota(sandboxes, 100), tokens, Optional.of(preview.forwarder()), clock, settings);
+        var door = new E2bDoor(sandboxes, keys, new Quota(sandboxes, 100), FakeWays.ways(internet), tokens, Optional.of(preview.forwarder()), clock, settings);
         server = new HttpListener(ListenSettings.at(new InetSocketAddress("127.0.0.1", 0)));
         server.open(new Doors(List.of(door), elsewhere()), RestDoor.errors());
     }

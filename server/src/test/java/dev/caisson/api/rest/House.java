@@ -1,6 +1,7 @@
 package dev.caisson.api.rest;
 
 import dev.caisson.fake.FakeSandboxes;
+import dev.caisson.fake.FakeWays;
 import dev.caisson.json.JsonObject;
 import dev.caisson.api.Doors;
 import dev.caisson.api.HttpListener;
@@ -10,6 +11,7 @@ import dev.caisson.policy.KeyStore;
 import dev.caisson.policy.PortLinks;
 import dev.caisson.policy.Quota;
 import dev.caisson.policy.SandboxTokens;
+import dev.caisson.policy.WayOut;
 import dev.caisson.sandbox.SandboxId;
 import java.io.IOException;
 import java.io.InputStream;
@@ -39,6 +41,7 @@ import java.util.logging.Logger;
 final class House implements AutoCloseable {
     static final Instant NOW = Instant.parse("2026-03-04T05:06:07Z");
     static final Duration DEADLINE = Duration.ofSeconds(20);
+    static final WayOut WAYS = FakeWays.ways(false);
 
     private static final Logger JETTY = Logger.getLogger("org.eclipse.jetty");
 
@@ -64,7 +67,7 @@ final class House implements AutoCloseable {
         server = new HttpListener(new ListenSettings(new InetSocketAddress("127.0.0.1", 0), idle, Duration.ofSeconds(20), 512));
         var tokens = SandboxTokens.open(directory.resolve("token.secret"), new SecureRandom());
         preview = new PreviewLinks(Optional.of(new PreviewDomain("preview.test", 8443, true)), tokens, new PortLinks(tokens, InstantSource.fixed(NOW)));
-        server.open(new Doors(List.of(), RestDoor.handler(sandboxes, keys, new Quota(sandboxes, quota), preview, heartbeat)), RestDoor.errors());
+        server.open(new Doors(List.of(), RestDoor.handler(sandboxes, keys, new Quota(sandboxes, quota), WAYS, preview, heartbeat)), RestDoor.errors());
     }
 
     URI at(String path) {
@@ -103,6 +106,10 @@ final class House implements AutoCloseable {
 
     Answer post(String path, String json) {
         return send(request(path).header("Content-Type", "application/json").POST(BodyPublishers.ofString(json)));
+    }
+
+    Answer put(String path, String json) {
+        return send(request(path).header("Content-Type", "application/json").PUT(BodyPublishers.ofString(json)));
     }
 
     Answer put(String path, byte[] body) {

@@ -225,7 +225,7 @@ class SandboxesTest {
                 Map.entry("disk-full", 507), Map.entry("host-disk-full", 507), Map.entry("too-many", 429), Map.entry("guest-failed", 502),
                 Map.entry("tier-unavailable", 503), Map.entry("host-unfit", 503), Map.entry("image-corrupt", 503), Map.entry("store-too-new", 503),
                 Map.entry("node-unreachable", 503), Map.entry("runtime-failed", 500), Map.entry("internal", 500),
-                Map.entry("idempotency-mismatch", 409), Map.entry("port-closed", 502), Map.entry("unsupported", 501));
+                Map.entry("idempotency-mismatch", 409), Map.entry("port-closed", 502), Map.entry("unsupported", 501), Map.entry("egress-unavailable", 503));
         assertThat(statuses).hasSameSizeAs(Failure.Code.values());
         for (Failure.Code code : Failure.Code.values()) {
             house.sandboxes.breakWith(new Failure(code, "it \"failed\"\n€", "mend it"));

@@ -1,0 +1,14 @@
+package dev.caisson.egress;
+
+/// What the node may ask of the gateway. A stream's opening message is a JSON object with the label of one as `call`; the answer is one object, or
+/// `{"failure": …}`; then the stream closes.
+enum GatewayCall {
+    /// A registration → `{"authority": PEM}`, empty where nothing of the sandbox's TLS is opened. In force when it answers.
+    REGISTER,
+    /// `sandbox` → an empty object; its connections are cut, its log is kept
+    FORGET,
+    /// `sandboxes` → an empty object; all others are forgotten
+    KEEP_ONLY,
+    /// `sandbox, after, limit` → `{"flows": […]}`
+    FLOWS
+}

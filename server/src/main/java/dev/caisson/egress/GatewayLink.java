@@ -1,0 +1,228 @@
+package dev.caisson.egress;
+
+import dev.caisson.json.Forms;
+import dev.caisson.json.Json;
+import dev.caisson.json.JsonObject;
+import dev.caisson.link.Incoming;
+import dev.caisson.link.Link;
+import dev.caisson.link.LinkException;
+import dev.caisson.link.LinkLimits;
+import dev.caisson.link.LinkStream;
+import dev.caisson.sandbox.Failure;
+import dev.caisson.sandbox.Flow;
+import dev.caisson.sandbox.SandboxException;
+import dev.caisson.sandbox.SandboxId;
+import java.io.IOException;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.SocketChannel;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JsonGenerator;
+
+/// The node's end of the link to the gateway. It knows every living sandbox, and tells them all to a gateway that has been started again, before anything else.
+///
+/// While there is no gateway nothing leaves, and nothing else is the matter.
+/// Threads: safe for many. Cleanup: close.
+public final class GatewayLink implements AutoCloseable {
+    /// How long a caller waits for a gateway that is just starting.
+    private static final Duration PATIENCE = Duration.ofSeconds(10);
+    private static final Duration ANSWER_WITHIN = Duration.ofSeconds(10);
+    private static final Duration RECONNECT_PAUSE = Duration.ofMillis(50);
+
+    private final Path socket;
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition changed = lock.newCondition();
+    private final Map<SandboxId, Registration> registered = new LinkedHashMap<>();
+    private final Thread connector = Thread.ofVirtual().name("gateway-link").unstarted(this::connect);
+    /// Present once the gateway on it knows what [#registered] says.
+    private @Nullable Link link;
+
+    private GatewayLink(Path socket) {
+        this.socket = socket;
+    }
+
+    /// Connects in the background, for as long as it is open.
+    public static GatewayLink open(Path socket) {
+        var link = new GatewayLink(socket);
+        link.connector.start();
+        return link;
+    }
+
+    private void connect() {
+        try {
+            while (true) {
+                try (Link fresh = Link.start(SocketChannel.open(UnixDomainSocketAddress.of(socket)), Link.Side.DIALED, LinkLimits.INTERNAL, null, "gateway")) {
+                    tellAll(fresh);
+                    fresh.awaitEnd();
+                } catch (IOException | SandboxException _) {
+                    // It is not there, or went away; it will come back.
+                } finally {
+                    become(null);
+                }
+                Thread.sleep(RECONNECT_PAUSE);
+            }
+        } catch (InterruptedException _) {
+            // Closed.
+        }
+    }
+
+    /// Under the lock, so that what is registered meanwhile comes after it.
+    private void tellAll(Link fresh) throws IOException, InterruptedException {
+        lock.lockInterruptibly();
+        try {
+            ask(fresh, GatewayCall.KEEP_ONLY, out -> Json.writeTexts(out, "sandboxes", registered.keySet().stream().map(SandboxId::value).toList()));
+            for (Registration registration : registered.values()) {
+                tell(fresh, registration);
+            }
+            link = fresh;
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void become(@Nullable Link other) {
+        lock.lock();
+        try {
+            link = other;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /// Tells the gateway of a sandbox, or of its new rules, which are in force when this returns.
+    ///
+    /// Returns the certificate of the authority with which TLS of the sandbox is opened, in PEM; empty when none is.
+    /// Errors: [Failure.Code#EGRESS_UNAVAILABLE]; the gateway will be told as soon as it is there.
+    public String register(Registration registration) throws InterruptedException {
+        lock.lockInterruptibly();
+        try {
+            registered.put(registration.sandbox(), registration);
+            return tell(awaitLink(), registration);
+        } catch (IOException e) {
+            throw unavailable(registration.sandbox(), e);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /// The same for one that nobody waits for: soon, unless it is forgotten before.
+    public void registerSoon(Registration registration) {
+        lock.lock();
+        try {
+            registered.put(registration.sandbox(), registration);
+            if (link != null) {
+                Thread.ofVirtual().name("gateway-register").start(() -> tellIfStill(registration));
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void tellIfStill(Registration registration) {
+        lock.lock();
+        try {
+            if (link != null && registered.get(registration.sandbox()) == registration) {
+                tell(link, registration);
+            }
+        } catch (IOException | SandboxException _) {
+            // It is told when it connects again.
+        } catch (InterruptedException _) {
+            Thread.currentThread().interrupt();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /// It is gone: its connections are cut.
+    public void forget(SandboxId sandbox) throws InterruptedException {
+        lock.lockInterruptibly();
+        try {
+            registered.remove(sandbox);
+            if (link != null) {
+                ask(link, GatewayCall.FORGET, out -> out.writeStringProperty("sandbox", sandbox.value()));
+            }
+        } catch (IOException _) {
+            // It is told when it connects again.
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /// See [dev.caisson.sandbox.Sandboxes#flows].
+    public List<Flow> flows(SandboxId sandbox, long after, int limit) throws InterruptedException {
+        try {
+            Link now;
+            lock.lockInterruptibly();
+            try {
+                now = awaitLink();
+            } finally {
+                lock.unlock();
+            }
+            return ask(now, GatewayCall.FLOWS, out -> {
+                out.writeStringProperty("sandbox", sandbox.value());
+                out.writeNumberProperty("after", after);
+                out.writeNumberProperty("limit", limit);
+            }).objects("flows", Forms.FLOW);
+        } catch (IOException e) {
+            throw unavailable(sandbox, e);
+        }
+    }
+
+    /// With the lock held.
+    private Link awaitLink() throws IOException, InterruptedException {
+        long left = PATIENCE.toNanos();
+        while (link == null) {
+            if (left <= 0) {
+                throw new LinkException("no gateway answers at " + socket);
+            }
+            left = changed.awaitNanos(left);
+        }
+        return link;
+    }
+
+    private static String tell(Link link, Registration registration) throws IOException, InterruptedException {
+        return ask(link, GatewayCall.REGISTER, out -> RegistrationForm.FORM.writeKeys(registration, out)).text("authority", "");
+    }
+
+    private static JsonObject ask(Link link, GatewayCall call, Consumer<JsonGenerator> keys) throws IOException, InterruptedException {
+        byte[] opening = Json.object(out -> {
+            out.writeStringProperty("call", Json.label(call));
+            keys.accept(out);
+        });
+        try (LinkStream stream = link.open(opening)) {
+            if (!(stream.next(ANSWER_WITHIN) instanceof Incoming.Message(byte[] bytes))) {
+                throw new LinkException("the gateway gave no answer");
+            }
+            stream.awaitClose();
+            stream.finish();
+            var answer = JsonObject.parse(bytes);
+            var failure = answer.objectOr("failure", Forms.FAILURE);
+            if (failure.isPresent()) {
+                throw new SandboxException(failure.get(), null);
+            }
+            return answer;
+        }
+    }
+
+    private static SandboxException unavailable(SandboxId sandbox, IOException cause) {
+        return Failure.Code.EGRESS_UNAVAILABLE.with("the gateway cannot be told of sandbox " + sandbox + ": " + cause.getMessage(), "it may be restarting: try again, and look at `caisson status`", cause);
+    }
+
+    @Override
+    public void close() {
+        connector.interrupt();
+        try {
+            connector.join(Duration.ofSeconds(5));
+        } catch (InterruptedException _) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

@@ -1,0 +1,87 @@
+package dev.caisson.node;
+
+import dev.caisson.egress.Registration;
+import dev.caisson.host.NetworkPlug;
+import dev.caisson.sandbox.Egress;
+import dev.caisson.sandbox.Failure;
+import java.io.IOException;
+import java.util.Optional;
+
+/// What one sandbox may reach, kept alike in the journal, in the gateway and in the kernel's rules.
+///
+/// Order matters: what is taken away is taken in the kernel first, what is given is given there last.
+/// Threads: its keeper's lock gives changes one order; [#egress] and [#authority] may be asked by anybody.
+final class WayOut {
+    private final Machine machine;
+    private final JournalEntry entry;
+    private volatile Egress egress;
+    private volatile String authority = "";
+
+    WayOut(Machine machine, JournalEntry entry) {
+        this.machine = machine;
+        this.entry = entry;
+        this.egress = entry.spec().egress();
+    }
+
+    Egress egress() {
+        return egress;
+    }
+
+    /// The certificate of the authority with which its TLS is opened, in PEM; empty when none is.
+    String authority() {
+        return authority;
+    }
+
+    /// For a new sandbox, before it runs.
+    void open() throws IOException, InterruptedException {
+        Optional<Registration> registration = registration(egress);
+        if (registration.isPresent() && egress.isNone()) {
+            machine.gateway().registerSoon(registration.get());
+        } else if (registration.isPresent()) {
+            authority = machine.gateway().register(registration.get());
+            if (egress.reachesAddresses()) {
+                machine.plugs().reachesAddresses(entry.network(), true);
+            }
+        }
+    }
+
+    /// For one that an earlier node has left: that one may have been killed between the row and what it says.
+    void openAgain() throws IOException {
+        Optional<Registration> registration = registration(egress);
+        if (registration.isPresent()) {
+            machine.plugs().reachesAddresses(entry.network(), egress.reachesAddresses());
+            machine.gateway().registerSoon(registration.get());
+        }
+    }
+
+    /// Errors: [Failure.Code#EGRESS_UNAVAILABLE] when the gateway cannot be told; it is, as soon as it is there.
+    void change(Egress other) throws InterruptedException {
+        machine.journal().changed(entry.id(), entry.spec().withEgress(other));
+        boolean addresses = other.reachesAddresses();
+        egress = other;
+        Optional<Registration> registration = registration(other);
+        if (registration.isEmpty()) {
+            return;
+        }
+        try {
+            if (!addresses) {
+                machine.plugs().reachesAddresses(entry.network(), false);
+            }
+            machine.gateway().register(registration.get());
+            if (addresses) {
+                machine.plugs().reachesAddresses(entry.network(), true);
+            }
+        } catch (IOException e) {
+            throw Failure.Code.EGRESS_UNAVAILABLE.with("the network of sandbox " + entry.id() + " cannot be changed: " + e.getMessage(), "delete the sandbox and make another one", e);
+        }
+    }
+
+    void close() throws InterruptedException {
+        machine.gateway().forget(entry.id());
+    }
+
+    private Optional<Registration> registration(Egress rules) {
+        Optional<NetworkPlug> plug = machine.plugs().of(entry.network());
+        return plug.map(at -> new Registration(entry.id(), at.address(), at.address6(), entry.created(), rules));
+    }
+}
