@@ -1,10 +1,11 @@
 # shellcheck shell=bash
-# Preparing the machine: packages, the system user, gVisor, our own programs, the base template. Each step does nothing where nothing is to do.
+# Preparing the machine: packages, the system user, gVisor, our own programs, the base template, the preset of registries. Each step does nothing where nothing is to do.
 # Reads: root, home. Uses say, fail, load.
 : "${root:?}" "${home:?}"
 
 load steps
 load build
+load registries
 
 # What gVisor we run. Built from its Go module, this commit calls itself by that release.
 RUNSC_VERSION=release-20260905.0
@@ -195,6 +196,7 @@ machine_steps() {
     user_step
     runsc_step
     template_step
+    registries_step
     caches_step
     printf '%s\n' "${build:?}" > "$home/ready.new"
     mv "$home/ready.new" "$home/ready"
@@ -265,6 +267,7 @@ check_setup() {
     if fresh; then has "programs: $lib"; else lacks 'programs: not built from these sources yet'; fi
     if has_user; then has 'system user caisson'; else lacks 'system user caisson'; fi
     if has_runsc; then has "gVisor $(runsc_version "$home/bin/runsc"): $home/bin/runsc"; else lacks "gVisor $RUNSC_VERSION: $home/bin/runsc"; fi
+    if [[ -e $REGISTRIES ]]; then has "preset package-registries: $REGISTRIES"; else lacks "preset package-registries: $REGISTRIES"; fi
     if ! fresh; then
         lacks 'template base: nothing can look for it before the programs are built'
     elif said=$(setup_main --check 2>&1); then

@@ -98,7 +98,8 @@ final class Front implements AutoCloseable {
 
     private static EgressPolicy policy(FrontSettings settings) {
         var presets = new Presets(settings.presets());
-        return settings.egressPolicy().map(file -> EgressFile.read(file, presets)).orElseGet(EgressFile::standard).policy(settings.egressOpen(), presets);
+        var file = settings.egressPolicy().map(path -> EgressFile.read(path, presets)).orElseGet(EgressFile::standard);
+        return file.policy(settings.egressOpen(), presets);
     }
 
     /// Seals values of secrets for the gateway. Its key is read each time: the gateway may make it after us, and make it anew.

@@ -81,11 +81,6 @@ record FrontSettings(
         return home.resolve("egress").resolve(SealKey.PUBLIC_FILE);
     }
 
-    /// The operator's lists of rules.
-    Path presets() {
-        return home.resolve("egress").resolve("presets");
-    }
-
     Path directory() {
         return home.resolve("front");
     }
@@ -102,6 +97,11 @@ record FrontSettings(
     /// Keys and certificates of previews.
     Path tls() {
         return directory().resolve("tls");
+    }
+
+    /// The operator's own lists of rules, one file each.
+    Path presets() {
+        return home.resolve("egress").resolve("presets");
     }
 
     Path nodeSocket() {

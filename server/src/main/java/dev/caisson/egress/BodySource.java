@@ -10,7 +10,7 @@ interface BodySource {
     /// Up to `length` bytes, at least one; -1 at the end, which comes before the next message.
     int read(byte[] into, int offset, int length) throws IOException;
 
-    /// True when more of it can be read without waiting.
+    /// True when more of it, or its end, can be read without waiting.
     boolean hasMore() throws IOException;
 
     static BodySource of(Framing framing, HttpInput in) {
@@ -59,7 +59,7 @@ interface BodySource {
 
         @Override
         public boolean hasMore() throws IOException {
-            return left > 0 && in.hasMore();
+            return left == 0 || in.hasMore();
         }
     }
 

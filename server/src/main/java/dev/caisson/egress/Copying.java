@@ -10,28 +10,27 @@ import org.jspecify.annotations.Nullable;
 /// Threads: one copies, another may wait for it.
 final class Copying {
     private static final int PIECE = 16 * 1024;
+    /// Once much comes at a time.
+    private static final int LARGE_PIECE = 64 * 1024;
 
     private final BodySource source;
     private final Optional<Replacer> through;
     private final BodySink sink;
-    private final HttpOutput out;
     private boolean reading;
     private @Nullable IOException failure;
     private @Nullable Thread thread;
 
-    /// @param out what `sink` writes to
-    Copying(BodySource source, Optional<Replacer> through, BodySink sink, HttpOutput out) {
+    Copying(BodySource source, Optional<Replacer> through, BodySink sink) {
         this.source = source;
         this.through = through;
         this.sink = sink;
-        this.out = out;
     }
 
     void run() throws IOException {
         byte[] piece = new byte[PIECE];
         Replacer replacer = through.orElse(null);
         reading = true;
-        for (int count = source.read(piece, 0, PIECE); count >= 0; count = source.read(piece, 0, PIECE)) {
+        for (int count = source.read(piece, 0, piece.length); count >= 0; count = source.read(piece, 0, piece.length)) {
             boolean more = source.hasMore();
             reading = false;
             if (replacer == null) {
@@ -40,7 +39,10 @@ final class Copying {
                 replacer.write(piece, 0, count, sink);
             }
             if (!more) {
-                out.flush();
+                sink.flush();
+            }
+            if (count == PIECE && piece.length == PIECE) {
+                piece = new byte[LARGE_PIECE];
             }
             reading = true;
         }

@@ -1,5 +1,6 @@
 package dev.caisson.egress;
 
+import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
@@ -37,6 +38,30 @@ final class Deadlines implements AutoCloseable {
 
     void add(Dated one) {
         dated.add(one);
+    }
+
+    /// Until it is closed, `late` is called once the time is over.
+    Span within(Duration longest, Runnable late) {
+        long deadline = System.nanoTime() + longest.toNanos();
+        var one = new Dated() {
+            @Override
+            public long deadline() {
+                return deadline;
+            }
+
+            @Override
+            public void late() {
+                late.run();
+            }
+        };
+        add(one);
+        return () -> remove(one);
+    }
+
+    /// A time in which something has to be done.
+    interface Span extends AutoCloseable {
+        @Override
+        void close();
     }
 
     void remove(Dated one) {

@@ -147,7 +147,7 @@ final class Exchange {
     }
 
     private Copying sending(ServerConnection server, BodySink sink, Optional<Replacer> through) {
-        var copying = new Copying(BodySource.of(framing, in), through, sink, server.out());
+        var copying = new Copying(BodySource.of(framing, in), through, sink);
         boolean here = framing instanceof Framing.Fixed fixed && fixed.length() <= in.buffered();
         // A request that cannot be read to its end must not look whole to the server.
         relay.sending(copying);
@@ -199,7 +199,7 @@ final class Exchange {
             out.flush();
         }
         try {
-            new Copying(BodySource.of(from, server.in()), through, new BodySink(onward, out), out).run();
+            new Copying(BodySource.of(from, server.in()), through, new BodySink(onward, out)).run();
         } catch (BadHttp e) {
             // What has been passed on cannot be taken back: the client sees that the answer broke off.
             throw new IOException("the answer broke off: " + e.getMessage(), e);
@@ -234,13 +234,13 @@ final class Exchange {
         var raw = new Framing.UntilClose();
         var outward = Thread.ofVirtual().name("egress-tunnel").start(() -> {
             try {
-                new Copying(BodySource.of(raw, in), Optional.empty(), new BodySink(raw, server.out()), server.out()).run();
+                new Copying(BodySource.of(raw, in), Optional.empty(), new BodySink(raw, server.out())).run();
                 server.finish();
             } catch (IOException e) {
                 relay.cut("the tunnel broke off: " + e.getMessage());
             }
         });
-        new Copying(BodySource.of(raw, server.in()), Optional.empty(), new BodySink(raw, out), out).run();
+        new Copying(BodySource.of(raw, server.in()), Optional.empty(), new BodySink(raw, out)).run();
         relay.finishClient();
         try {
             outward.join();

@@ -43,11 +43,11 @@ public final class Gateway implements AutoCloseable {
     private final Semaphore connections = new Semaphore(MAX_CONNECTIONS);
     private final List<Thread> threads = new ArrayList<>();
 
-    private Gateway(GatewaySockets sockets, GatewaySettings settings, OpenedTls openedTls) {
+    private Gateway(GatewaySockets sockets, GatewaySettings settings) throws GeneralSecurityException, IOException {
         this.sockets = sockets;
         this.settings = settings;
         var upstream = new Upstream(settings.resolvers(), settings.random());
-        this.parts = new GatewayParts(upstream, new PumpBuffers(MAX_BUSY), openedTls, deadlines);
+        this.parts = new GatewayParts(upstream, new PumpBuffers(MAX_BUSY), new OpenedTls(settings.roots(), deadlines), deadlines);
         this.nameServer = new NameServer(new NameService(upstream));
     }
 
@@ -55,7 +55,7 @@ public final class Gateway implements AutoCloseable {
     public static Gateway start(GatewaySockets sockets, GatewaySettings settings) throws IOException {
         Files.createDirectories(settings.flows());
         Files.createDirectories(settings.names());
-        var gateway = new Gateway(sockets, settings, openedTls(settings));
+        var gateway = make(sockets, settings);
         gateway.threads.add(Thread.ofVirtual().name("accept").start(gateway::acceptAll));
         for (DatagramChannel channel : sockets.queries()) {
             gateway.threads.add(Thread.ofVirtual().name("names").start(() -> gateway.answerAll(channel)));
@@ -64,11 +64,11 @@ public final class Gateway implements AutoCloseable {
         return gateway;
     }
 
-    private static OpenedTls openedTls(GatewaySettings settings) throws IOException {
+    private static Gateway make(GatewaySockets sockets, GatewaySettings settings) throws IOException {
         try {
-            return new OpenedTls(settings.roots());
+            return new Gateway(sockets, settings);
         } catch (GeneralSecurityException e) {
-            throw new IOException("the certificates of authorities cannot be read: " + e.getMessage(), e);
+            throw new IOException("TLS cannot be opened: " + e.getMessage(), e);
         }
     }
 

@@ -2,15 +2,10 @@ package dev.caisson.egress;
 
 import dev.caisson.sandbox.EgressProtocol;
 import dev.caisson.sandbox.Flow;
-import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
-import java.io.SequenceInputStream;
 import java.net.Socket;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
@@ -19,8 +14,6 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Threads: see [RelayOwner]; [#cut] from anywhere.
 final class HttpExchange implements RelayOwner {
-    private static final Duration HANDSHAKE_WITHIN = Duration.ofSeconds(10);
-
     private final Outlet outlet;
     private final Connection connection;
     private final Destination to;
@@ -46,7 +39,7 @@ final class HttpExchange implements RelayOwner {
     void serve(SocketChannel client, ByteBuffer first) throws IOException {
         byte[] consumed = new byte[first.remaining()];
         first.get(consumed);
-        var made = new HttpRelay(to.tls() ? open(client.socket(), consumed) : plain(client.socket(), consumed), to, this, outlet.secrets(), parts.deadlines());
+        var made = new HttpRelay(to.tls() ? open(client.socket(), consumed) : Wire.after(consumed, Wire.of(client.socket())), to, this, outlet.secrets(), parts.deadlines());
         relay = made;
         if (cut) {
             made.cut("cut");
@@ -56,47 +49,11 @@ final class HttpExchange implements RelayOwner {
     }
 
     private Wire open(Socket client, byte[] consumed) throws IOException {
-        var handshake = new Handshake(System.nanoTime() + HANDSHAKE_WITHIN.toNanos(), connection);
-        parts.deadlines().add(handshake);
         try {
             return parts.openedTls().accept(client, consumed, outlet.authority(), to.host());
         } catch (IOException e) {
             throw new IOException("the sandbox's side of TLS: " + e.getMessage(), e);
-        } finally {
-            parts.deadlines().remove(handshake);
         }
-    }
-
-    private record Handshake(long deadline, Connection connection) implements Deadlines.Dated {
-        @Override
-        public void late() {
-            connection.cut("the TLS handshake took too long");
-        }
-    }
-
-    private static Wire plain(Socket client, byte[] consumed) {
-        Wire all = Wire.of(client);
-        return new Wire() {
-            @Override
-            public InputStream in() throws IOException {
-                return new SequenceInputStream(new ByteArrayInputStream(consumed), all.in());
-            }
-
-            @Override
-            public OutputStream out() throws IOException {
-                return all.out();
-            }
-
-            @Override
-            public void finish() throws IOException {
-                all.finish();
-            }
-
-            @Override
-            public void close() {
-                all.close();
-            }
-        };
     }
 
     void cut() {

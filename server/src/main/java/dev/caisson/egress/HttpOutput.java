@@ -25,6 +25,11 @@ final class HttpOutput implements ByteSink {
 
     @Override
     public void write(byte[] bytes, int offset, int length) throws IOException {
+        if (used == 0 && length >= BUFFER) {
+            out.write(bytes, offset, length);
+            moved.accept(length);
+            return;
+        }
         if (buffer.length == 0) {
             buffer = new byte[BUFFER];
         }

@@ -16,18 +16,23 @@ import javax.net.ssl.TrustManager;
 
 /// TLS that ends at the gateway: towards the sandbox in the name of the host, towards the host as any client, with HTTP/1.1 on both.
 ///
-/// Blocking; whoever calls bounds the time, by closing the connection below.
+/// Blocking; a handshake that takes longer than a head may is cut.
 /// Threads: safe for many.
 final class OpenedTls {
     private static final String[] VERSIONS = {"TLSv1.3", "TLSv1.2"};
     private static final String[] HTTP = {"http/1.1"};
 
+    private static final int MAX_SESSIONS = 1024;
+
     private final SSLContext outward;
+    private final Deadlines deadlines;
 
     /// @param roots whom the gateway believes
-    OpenedTls(TrustedRoots roots) throws IOException, GeneralSecurityException {
+    OpenedTls(TrustedRoots roots, Deadlines deadlines) throws IOException, GeneralSecurityException {
+        this.deadlines = deadlines;
         outward = SSLContext.getInstance("TLS");
         outward.init(null, new TrustManager[] {roots.trust()}, null);
+        outward.getClientSessionContext().setSessionCacheSize(MAX_SESSIONS);
     }
 
     /// Takes a connection of a sandbox, which will see the host's name vouched for by its own authority.
@@ -43,8 +48,7 @@ final class OpenedTls {
             parameters.setApplicationProtocols(HTTP);
             parameters.setSNIMatchers(List.of(new OneName(host)));
             socket.setSSLParameters(parameters);
-            socket.startHandshake();
-            return Wire.of(socket, connection);
+            return shaken(socket, connection);
         } catch (GeneralSecurityException e) {
             throw new IOException("cannot vouch for " + host, e);
         }
@@ -62,11 +66,17 @@ final class OpenedTls {
             parameters.setEndpointIdentificationAlgorithm("HTTPS");
             parameters.setServerNames(List.of(new SNIHostName(host.getBytes(StandardCharsets.US_ASCII))));
             socket.setSSLParameters(parameters);
-            socket.startHandshake();
-            return Wire.of(socket, connection);
+            return shaken(socket, connection);
         } catch (IOException e) {
             connection.close();
             throw new IOException("no TLS with " + host + ": " + rootOf(e).getMessage(), e);
+        }
+    }
+
+    private Wire shaken(SSLSocket socket, Socket connection) throws IOException {
+        try (var _ = deadlines.within(deadlines.times().head(), Wire.of(connection)::close)) {
+            socket.startHandshake();
+            return Wire.of(socket, connection);
         }
     }
 

@@ -12,8 +12,12 @@ public final class Privileges {
 
     /// Makes this process, with all its threads, one of that system user, without capabilities and without other groups. There is no way back.
     ///
-    /// Errors: an [IOException] when there is no such user, or the process is not root.
+    /// Errors: an [IOException] when there is no such user, the process is not root, or it was started so that it could gain rights again.
     public static void become(String user) throws IOException {
+        // A thread's own matter, so it cannot be made up for here: whoever starts the process sees to it.
+        if (Files.readAllLines(Path.of("/proc/self/status")).stream().noneMatch(line -> line.matches("NoNewPrivs:\\s*1"))) {
+            throw new IOException("this process could gain rights by running a program; start it with setpriv --no-new-privs");
+        }
         for (String line : Files.readAllLines(Path.of("/etc/passwd"), StandardCharsets.ISO_8859_1)) {
             var parts = List.of(line.split(":", -1));
             if (parts.size() > 3 && parts.getFirst().equals(user)) {

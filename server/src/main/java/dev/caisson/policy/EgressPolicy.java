@@ -67,13 +67,10 @@ public final class EgressPolicy {
         return presets.apply(name);
     }
 
-    /// The request's wish with all that stands over it; to be asked again for each other wish, also while a sandbox runs.
+    /// The request's wish with all that stands over it. One of mode none stays so, whatever secrets there are.
     ///
     /// Errors: [Failure.Code#NOT_PERMITTED] for the whole internet without the operator's consent, and for a private network that somebody over it does not allow.
     public Egress compose(EgressLayer request, EgressBudget budget, List<SecretBinding> secrets, String tenant, TemplateName template) {
-        if (request.mode() == EgressLayer.Mode.NONE) {
-            return new Egress(List.of(EgressLayer.NONE), budget, secrets);
-        }
         var wish = named(EgressLayer.REQUEST, request);
         var layers = new ArrayList<EgressLayer>();
         Optional.ofNullable(templates.get(template)).ifPresent(layer -> layers.add(named(TEMPLATE, layer)));

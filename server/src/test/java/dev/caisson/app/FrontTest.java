@@ -131,9 +131,36 @@ class FrontTest {
         }
     }
 
+    @Test
+    void theOperatorsFileStandsOverEveryRequest() throws Exception {
+        String document = Files.readString(Path.of("../docs/egress.md"));
+        int begin = document.indexOf("```yaml\n") + 8;
+        Path policy = Files.writeString(home.resolve("egress.yaml"), document.substring(begin, document.indexOf("```", begin)));
+        try (Front front = start("--egress-policy", policy.toString())) {
+            String key = JsonObject.parse(front.readyLine().getBytes(StandardCharsets.UTF_8)).text("key");
+            var made = create(front, key, "{\"egress\":{\"allow\":[\"a.example\",\"10.20.1.0/24:22/tcp\"],\"presets\":[\"git-hosting\"]}}");
+            assertThat(made.statusCode()).as(made.body()).isEqualTo(201);
+            var egress = sandboxes.list().getFirst().spec().egress();
+            assertThat(egress.layers()).extracting(layer -> layer.name() + " " + layer.rules().size()).containsExactly("request 14", "operator 2");
+            assertThat(create(front, key, "{\"egress\":{\"allow\":[\"10.99.0.0/16\"]}}").body()).contains("not-permitted", "10.99.0.0/16");
+            assertThat(create(front, key, "{\"egress\":{\"mode\":\"open\"}}").body()).contains("not-permitted", "--egress-open");
+            assertThat(create(front, key, "{\"egress\":{\"presets\":[\"nonesuch\"]}}").body()).contains("bad-request", "model-apis");
+        }
+        try (Front front = start("--egress-policy", policy.toString(), "--egress-open", "yes")) {
+            assertThat(front.readyLine()).doesNotContain("key");
+        }
+        Files.writeString(policy, "ceilings: {}");
+        refused(() -> start("--egress-policy", policy.toString()), Failure.Code.BAD_REQUEST, policy + ": unknown key 'ceilings'");
+        refused(() -> start("--egress-policy", home.resolve("nowhere.yaml").toString()), Failure.Code.HOST_UNFIT, "nowhere.yaml");
+    }
+
     private static HttpResponse<String> create(Front front, String key) throws Exception {
+        return create(front, key, "{\"secrets\":[{\"name\":\"TOKEN\",\"value\":\"hunter2\",\"hosts\":[\"api.example.com\"]}]}");
+    }
+
+    private static HttpResponse<String> create(Front front, String key, String json) throws Exception {
         try (var client = HttpClient.newHttpClient()) {
-            var body = HttpRequest.BodyPublishers.ofString("{\"secrets\":[{\"name\":\"TOKEN\",\"value\":\"hunter2\",\"hosts\":[\"api.example.com\"]}]}");
+            var body = HttpRequest.BodyPublishers.ofString(json);
             var request = HttpRequest.newBuilder(URI.create(front.url() + "/v1/sandboxes")).header("Authorization", "Bearer " + key).header("Content-Type", "application/json").POST(body).build();
             return client.send(request, HttpResponse.BodyHandlers.ofString());
         }

@@ -7,7 +7,9 @@ import dev.caisson.egress.RelayBench.Setup;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import javax.net.ssl.SNIHostName;
 import javax.net.ssl.SSLParameters;
@@ -15,7 +17,6 @@ import javax.net.ssl.SSLSocket;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
-import java.util.concurrent.TimeUnit;
 
 /// TLS that is opened on its way: what each side believes of the other.
 @Timeout(value = 60, unit = TimeUnit.SECONDS)
@@ -131,15 +132,7 @@ class OpenedTlsTest {
     }
 
     @Test
-    void anAnswerThatIsCutShortIsNotEndedProperly() throws Exception {
-        try (var server = new ScriptedServer(TlsLab.listen(lab.internet, HOST), connection -> {
-            connection.request();
-            connection.answer("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc");
-        }); var bench = new RelayBench(setup(), server.port()); var client = lab.connect(bench, HOST)) {
-            client.send(get(bench));
-            client.until("abc");
-            assertThatThrownBy(client::rest).isInstanceOf(IOException.class);
-        }
+    void anAnswerThatEndsWithItsConnectionEndsSoForTheClient() throws Exception {
         try (var server = new ScriptedServer(TlsLab.listen(lab.internet, HOST), connection -> {
             connection.request();
             connection.answer("HTTP/1.1 200 OK\r\n\r\nall of it");
@@ -169,6 +162,23 @@ class OpenedTlsTest {
             bench.onlyRelay().cut("budget");
             assertThat(bench.ended()).isEqualTo("budget");
             assertThat(System.nanoTime() - began).isLessThan(TimeUnit.SECONDS.toNanos(2));
+        }
+    }
+
+    @Test
+    void handshakesThatAreNotGoneThroughAreCut() throws Exception {
+        var patience = new RelayTimes(Duration.ofSeconds(1), Duration.ofMinutes(1), Duration.ofMinutes(1));
+        var impatient = Setup.PLAIN.at(HOST).opening(new RelayBench.Tls(lab.sandbox, lab.opening(patience)));
+        try (var server = new ScriptedServer(connection -> connection.in.readAllBytes()); var bench = new RelayBench(impatient, server.port())) {
+            try (var client = lab.connect(bench, HOST)) {
+                client.send(get(bench));
+                assertThat(client.rest()).startsWith("HTTP/1.1 502 Bad Gateway\r\n").contains("no TLS with api.example.com");
+            }
+            try (var half = bench.connect()) {
+                half.send("\u0016\u0003\u0001\u0000\u00a5" + "\u0001\u0000\u0000\u00a1" + "\u0003\u0003".repeat(20));
+                assertThat(bench.ended()).isEmpty();
+                assertThat(bench.ended()).startsWith("handshake: ");
+            }
         }
     }
 }

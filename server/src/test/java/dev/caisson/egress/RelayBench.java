@@ -77,7 +77,7 @@ final class RelayBench implements AutoCloseable {
         this.setup = setup;
         this.server = server;
         deadlines = new Deadlines(setup.times);
-        listening = ServerSocketChannel.open().bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+        listening = ServerSocketChannel.open().bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 512);
         Thread.ofVirtual().start(this::accept);
     }
 

@@ -126,7 +126,7 @@ final class ScriptedServer implements AutoCloseable {
             if (length.find()) {
                 whole.append(new String(in.readNBytes(Integer.parseInt(length.group(1))), StandardCharsets.ISO_8859_1));
             } else if (head.toLowerCase(Locale.ROOT).contains("\r\ntransfer-encoding: chunked\r\n")) {
-                while (!whole.toString().endsWith("\r\n0\r\n\r\n")) {
+                while (whole.indexOf("\r\n0\r\n\r\n", whole.length() - 7) < 0) {
                     whole.append((char) one());
                 }
             }

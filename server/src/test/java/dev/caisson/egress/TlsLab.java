@@ -37,11 +37,15 @@ final class TlsLab {
         stranger = authority(3);
         sandboxFile = Files.writeString(directory.resolve("sandbox.pem"), sandbox.certificatePem());
         roots = TrustedRoots.read(List.of(Files.writeString(directory.resolve("internet.pem"), internet.certificatePem())));
-        tls = new RelayBench.Tls(sandbox, new OpenedTls(roots));
+        tls = new RelayBench.Tls(sandbox, opening(RelayTimes.DEFAULT));
     }
 
     private SandboxAuthority authority(int seed) {
         return SandboxAuthority.of(key.master(), SandboxId.random(new Random(seed)), CLOCK.instant(), CLOCK);
+    }
+
+    OpenedTls opening(RelayTimes times) throws IOException, GeneralSecurityException {
+        return new OpenedTls(roots, new Deadlines(times));
     }
 
     /// A place for a server that shows a certificate of that authority for a name.

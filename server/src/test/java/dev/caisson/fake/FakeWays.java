@@ -29,7 +29,7 @@ public final class FakeWays {
 
     private static List<EgressRule> preset(String name) {
         if (!name.equals("model-apis")) {
-            throw Failure.Code.BAD_REQUEST.with("there is no preset '" + Failure.shown(name) + "'", "those there are: model-apis");
+            throw Failure.Code.BAD_REQUEST.with("there is no preset '" + Failure.shown(name) + "'", "choose model-apis");
         }
         return List.of(EgressRule.allow("api.example.com"));
     }

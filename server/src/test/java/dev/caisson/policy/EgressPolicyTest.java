@@ -70,15 +70,14 @@ class EgressPolicyTest {
         assertThatThrownBy(() -> policy.compose(list(EgressRule.allow("10.1.0.0/16")), EgressBudget.DEFAULT, List.of(), "acme", TEMPLATE)).hasMessageContaining("layer tenant has no rule that does");
     }
 
-    /// Also where there are secrets: their hosts are only let out to by a request that wants something.
     @Test
-    void whoWantsNothingGetsNothing() {
+    void secretsOpenNothingWhereNothingIsToLeave() {
         var secret = new SecretBinding("K", "csn-0123456789abcdefghijkl", List.of(HostPattern.parse("api.example.com")), Set.of(), "AA==");
-        var policy = EgressPolicy.standard(true, EgressPolicyTest::noPreset);
-        assertThat(compose(policy, EgressLayer.NONE)).isEqualTo(Egress.NONE);
-        var made = policy.compose(EgressLayer.NONE, EgressBudget.DEFAULT, List.of(secret), "default", TEMPLATE);
-        assertThat(made.isNone()).isTrue();
-        assertThat(made.secrets()).containsExactly(secret);
+        var policy = EgressPolicy.standard(false, EgressPolicyTest::noPreset);
+        var closed = policy.compose(EgressLayer.NONE, EgressBudget.DEFAULT, List.of(secret), "default", TEMPLATE);
+        assertThat(closed.isNone()).isTrue();
+        assertThat(closed.secrets()).containsExactly(secret);
+        assertThat(policy.compose(list(), EgressBudget.DEFAULT, List.of(secret), "default", TEMPLATE).isNone()).isFalse();
     }
 
     private static List<EgressRule> noPreset(String name) {

@@ -8,6 +8,7 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -82,6 +83,8 @@ public final class Internet implements AutoCloseable {
         Path programs = GoPrograms.built(SOURCE, "world", "reach");
         String name = "caisson-lab-" + ProcessHandle.current().pid() + "-" + OPENED.incrementAndGet();
         Path directory = Files.createTempDirectory("caisson-lab");
+        // The gateway reads the authority as a user of its own.
+        Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
         String host = name + "-host";
         String internet = name + "-internet";
         try {

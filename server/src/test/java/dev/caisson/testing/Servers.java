@@ -51,6 +51,9 @@ public final class Servers implements AutoCloseable {
     /// Starts one and waits until it is ready; answers its ready line.
     public String start(Kind kind, String... more) throws IOException {
         var command = new ArrayList<>(prefix);
+        if (kind == Kind.GATEWAY) {
+            command.addAll(List.of("setpriv", "--no-new-privs"));
+        }
         command.addAll(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-XX:+UseSerialGC", "-XX:+UseCompactObjectHeaders", "-XX:TieredStopAtLevel=1", "-Xmx128m",
                 "--enable-native-access=ALL-UNNAMED", "-cp", System.getProperty("java.class.path"), kind.main, "--home", home.path().toString(), "--tied"));

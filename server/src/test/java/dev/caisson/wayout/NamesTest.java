@@ -62,7 +62,7 @@ class NamesTest {
         }
         // The positive twins.
         assertThat(probes.make("dns", "api.allowed.example", "A").got()).startsWith("rcode=0 198.1");
-        assertThat(CAISSON.internet().questions(then)).contains("api.allowed.example", "nx.example");
+        assertThat(CAISSON.internet().questions(then)).isSubsetOf("api.allowed.example", "nx.example").contains("nx.example");
     }
 
     /// What an answer says beside its number and the question.
@@ -128,7 +128,8 @@ class NamesTest {
         tried.add(probe("dns", "allowed.example", "A", Probes.RESOLVER, "udp", options("{'edns': 1200}")));
         probes.make(tried);
         probes.bash("getent hosts a.canary.example; getent ahosts b.canary.example; curl -s -m 3 https://c.canary.example/; curl -s -m 3 --doh-url https://8.8.8.8/dns-query https://d.canary.example/");
-        assertThat(CAISSON.internet().questions(then)).containsOnly("allowed.example");
+        // What was looked up not long ago is not asked for again.
+        assertThat(CAISSON.internet().questions(then)).isSubsetOf("allowed.example");
         assertThat(CAISSON.internet().visitors(then)).isEmpty();
         // The positive twin: such a question would be in the log.
         CAISSON.internet().reach("names", "twin.canary.example");
@@ -183,7 +184,9 @@ class NamesTest {
         var probes = Probes.in(CAISSON, Tier.CONTAINER, Rules.hosts(rule));
         int then = CAISSON.internet().now();
         assertThat(probes.make("dns", name, "A").got()).matches(allowed ? "rcode=0 198\\.1.*" : UNKNOWN);
-        assertThat(CAISSON.internet().questions(then)).matches(asked -> asked.isEmpty() != allowed);
+        if (!allowed) {
+            assertThat(CAISSON.internet().questions(then)).isEmpty();
+        }
     }
 
     @Test
@@ -210,7 +213,7 @@ class NamesTest {
     @ParameterizedTest
     @ValueSource(strings = {"slow.example", "silent.example", "servfail.example", "empty.example", "liar.example", "otherid.example", "garbage.example", "pointerloop.example", "cnameloop.example"})
     void aBadNameServerLeadsNowhere(String name) throws Exception {
-        var probes = Probes.in(CAISSON, Tier.CONTAINER, Rules.hosts("*.example", name, "allowed.example"));
+        var probes = Probes.in(CAISSON, Tier.CONTAINER, Rules.hosts(name, "allowed.example"));
         int then = CAISSON.internet().now();
         var outcomes = probes.make(List.of(probe("dns", name, "A"), probe("http", name, 80, Probes.get(name, "/"))));
         assertThat(outcomes.get(0).got()).doesNotContain("192.0.2.20");
