@@ -158,10 +158,10 @@ public final class Gateway implements AutoCloseable {
         outlet.denied("", packet.destination().getHostAddress(), packet.port(), protocol, rule, reason);
     }
 
-    /// Takes a sandbox in, or its new rules; in force when this returns. Returns the certificate of its authority, in PEM; empty when nothing of its TLS is opened.
+    /// Takes a sandbox in, or its new rules; in force when this returns. Returns what it needs to trust its authority, where TLS of it is opened.
     ///
     /// Errors: a [dev.caisson.sandbox.SandboxException] when a secret cannot be opened; nothing has changed then.
-    String register(Registration registration) throws IOException {
+    Optional<TrustSeeds> register(Registration registration) throws IOException {
         synchronized (byId) {
             Outlet known = byId.get(registration.sandbox());
             if (known != null && known.registration().address().equals(registration.address())) {
@@ -175,7 +175,7 @@ public final class Gateway implements AutoCloseable {
                 byAddress.put(registration.address(), known);
                 byAddress.put(registration.address6(), known);
             }
-            return known.opensTls() ? known.authority().certificatePem() : "";
+            return known.opensTls() ? Optional.of(TrustSeeds.of(known.authority().certificatePem(), settings.roots())) : Optional.empty();
         }
     }
 
