@@ -12,6 +12,7 @@ import java.nio.channels.DatagramChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.security.GeneralSecurityException;
 import java.util.ArrayList;
 import java.util.List;
@@ -53,8 +54,11 @@ public final class Gateway implements AutoCloseable {
 
     /// Serves from now on. Nothing leaves until sandboxes are registered.
     public static Gateway start(GatewaySockets sockets, GatewaySettings settings) throws IOException {
-        Files.createDirectories(settings.flows());
-        Files.createDirectories(settings.names());
+        for (Path directory : List.of(settings.flows(), settings.names())) {
+            Files.createDirectories(directory);
+            // What a sandbox reaches is its owner's matter.
+            Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwx------"));
+        }
         var gateway = make(sockets, settings);
         gateway.threads.add(Thread.ofVirtual().name("accept").start(gateway::acceptAll));
         for (DatagramChannel channel : sockets.queries()) {
