@@ -8,6 +8,7 @@ caisson: run code that nobody has read, behind a real wall
   caisson run FILE [ARG...] | -- COMMAND...   run one thing in a sandbox of its own and tear it down
   caisson up | down | status                  start, stop, look at the service
   caisson key | ps | kill | receipt           what clients and sandboxes there are, and what is left of them
+  caisson egress ID                           what a sandbox tried to reach, and what it may
   caisson mcp                                 the same as tools for a model, over standard input and output (MCP)
   caisson doctor | walk | bench               what this machine can promise; one run narrated; measurements
   caisson setup [--check] [--rebuild NAME]    prepare this machine (the first run does it too); only say what is missing; build a template again

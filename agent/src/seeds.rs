@@ -23,7 +23,7 @@ use std::path::Path;
 /// Most files of one adoption.
 const MAX_FILES: usize = 16;
 /// Most bytes in all of them.
-const MAX_CONTENT: usize = 256 * 1024;
+const MAX_CONTENT: usize = 768 * 1024;
 /// Linux's own limit, with its zero byte.
 const MAX_PATH: usize = 4096;
 

@@ -159,7 +159,7 @@ fn what_must_not_be_asked_for_is_refused_before_anything_is_written() {
         assert_eq!(host.ask_for_failure(adopt(files)).0, Code::Invalid);
         assert_holds(&etc, &[]);
     }
-    let most = vec![SeedFile { content: vec![b'x'; (256 << 10) / 16], ..good }; 16];
+    let most = vec![SeedFile { content: vec![b'x'; (768 << 10) / 16], ..good }; 16];
     adopted(&mut host, most);
     assert_eq!(text(&etc.join("good")).len(), 16 << 10);
 }

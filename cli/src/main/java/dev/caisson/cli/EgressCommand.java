@@ -43,7 +43,7 @@ final class EgressCommand implements Callable<Integer> {
     @Option(names = {"-f", "--follow"}, description = "Go on with what comes, until the sandbox has ended.")
     boolean follow;
 
-    @Option(names = "--json", description = "Print JSON; with --follow one object a line.")
+    @Option(names = "--json", description = "Print JSON: one attempt a line; with --rules or a change, one object.")
     boolean json;
 
     @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
@@ -75,7 +75,7 @@ final class EgressCommand implements Callable<Integer> {
 
     private void print(List<Flow> flows) {
         if (json) {
-            Console.out().println(Json.array(flows.stream().map(Flow::json).toList()).pretty());
+            flows.forEach(flow -> Console.out().println(flow.json().write()));
         } else {
             Console.table(FlowLog.HEADINGS, flows.stream().map(FlowLog::row).toList());
         }

@@ -257,7 +257,7 @@ class MainTest {
             front.flows = FLOWS;
             var table = run(front.url(), new byte[0], "egress", StubFront.ID);
             assertThat(table.text()).doesNotContain("\u001b").contains("api.example.com:443 GET /a?[2Jb", "evil.example:443", "denied", "request:default", "no rule allows it", "2 KiB").hasLineCount(4);
-            assertThat(Json.parse(run(front.url(), new byte[0], "egress", "--json", StubFront.ID).text().strip())).isInstanceOfSatisfying(Json.Array.class, all -> assertThat(all.values()).hasSize(3));
+            assertThat(run(front.url(), new byte[0], "egress", "--json", StubFront.ID).text().lines().map(line -> Json.parseObject(line).whole("number"))).containsExactly(1L, 2L, 3L);
         }
     }
 

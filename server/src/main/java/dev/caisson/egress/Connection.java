@@ -40,6 +40,7 @@ final class Connection {
     private final AtomicLong received = new AtomicLong();
 
     private String host = "";
+    private String rule = "";
     private String protocol = EgressProtocol.TCP.label();
     private volatile @Nullable Way way;
     private volatile @Nullable SocketChannel upstream;
@@ -114,8 +115,12 @@ final class Connection {
         }
         host = name.orElse("");
         var judge = outlet.judge();
-        switch (name.isPresent() ? judge.connect(host, port) : judge.connect(wanted, port)) {
-            case Admission.Refused(String rule, String reason) -> throw new RefusedException(rule, reason);
+        var admission = name.isPresent() ? judge.connect(host, port) : judge.connect(wanted, port);
+        if (admission instanceof Admission.Admitted admitted) {
+            rule = admitted.rule();
+        }
+        switch (admission) {
+            case Admission.Refused(String by, String reason) -> throw new RefusedException(by, reason);
             case Admission.Admitted admitted when admitted.raw() && !admitted.watched() -> raw(EgressProtocol.TCP, ByteBuffer.allocate(0));
             case Admission.Admitted admitted when admitted.raw() -> watched(admitted);
             case Admission.Admitted admitted -> seen(admitted);
@@ -270,12 +275,12 @@ final class Connection {
         var judge = outlet.judge();
         var allowed = new ArrayList<InetAddress>();
         Admission.Refused refusal = null;
-        String rule = "";
+        String by = rule;
         for (InetAddress address : addresses(as)) {
             switch (host.isEmpty() ? judge.connect(address, port) : judge.dial(host, address, port)) {
                 case Admission.Refused refused -> refusal = refused;
                 case Admission.Admitted admitted when admitted.protocols().contains(as) -> {
-                    rule = admitted.rule();
+                    by = admitted.rule();
                     allowed.add(address);
                 }
                 case Admission.Admitted admitted -> refusal = new Admission.Refused(admitted.rule(), as.label() + " is not allowed there");
@@ -286,7 +291,7 @@ final class Connection {
         }
         var dialed = Dialer.dial(allowed, port);
         upstream = dialed;
-        way = new Way(rule, ((InetSocketAddress) dialed.getRemoteAddress()).getAddress(), as);
+        way = new Way(by, ((InetSocketAddress) dialed.getRemoteAddress()).getAddress(), as);
         // A change or an end that came while it was dialed has not seen it.
         judgeAgain();
         if (!cutReason.isEmpty()) {
@@ -410,7 +415,7 @@ final class Connection {
         }
         Way now = way;
         if (now == null) {
-            outlet.write(new Flow(0, began, outlet.now(), host, host.isEmpty() ? wanted.getHostAddress() : "", port, protocol, "", "", !why.isEmpty() && http == null, why, sent.get(), received.get(), 1));
+            outlet.write(new Flow(0, began, outlet.now(), host, host.isEmpty() ? wanted.getHostAddress() : "", port, protocol, "", rule, true, why, sent.get(), received.get(), 1));
         } else {
             outlet.write(flow(now, why));
         }

@@ -12,6 +12,7 @@ import java.nio.channels.DatagramChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.security.GeneralSecurityException;
 import java.util.ArrayList;
 import java.util.List;
@@ -53,8 +54,11 @@ public final class Gateway implements AutoCloseable {
 
     /// Serves from now on. Nothing leaves until sandboxes are registered.
     public static Gateway start(GatewaySockets sockets, GatewaySettings settings) throws IOException {
-        Files.createDirectories(settings.flows());
-        Files.createDirectories(settings.names());
+        for (Path directory : List.of(settings.flows(), settings.names())) {
+            Files.createDirectories(directory);
+            // What a sandbox reaches is its owner's matter.
+            Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwx------"));
+        }
         var gateway = make(sockets, settings);
         gateway.threads.add(Thread.ofVirtual().name("accept").start(gateway::acceptAll));
         for (DatagramChannel channel : sockets.queries()) {
@@ -158,10 +162,10 @@ public final class Gateway implements AutoCloseable {
         outlet.denied("", packet.destination().getHostAddress(), packet.port(), protocol, rule, reason);
     }
 
-    /// Takes a sandbox in, or its new rules; in force when this returns. Returns the certificate of its authority, in PEM; empty when nothing of its TLS is opened.
+    /// Takes a sandbox in, or its new rules; in force when this returns. Returns what it needs to trust its authority, where TLS of it is opened.
     ///
     /// Errors: a [dev.caisson.sandbox.SandboxException] when a secret cannot be opened; nothing has changed then.
-    String register(Registration registration) throws IOException {
+    Optional<TrustSeeds> register(Registration registration) throws IOException {
         synchronized (byId) {
             Outlet known = byId.get(registration.sandbox());
             if (known != null && known.registration().address().equals(registration.address())) {
@@ -175,7 +179,7 @@ public final class Gateway implements AutoCloseable {
                 byAddress.put(registration.address(), known);
                 byAddress.put(registration.address6(), known);
             }
-            return known.opensTls() ? known.authority().certificatePem() : "";
+            return known.opensTls() ? Optional.of(TrustSeeds.of(known.authority().certificatePem(), settings.roots())) : Optional.empty();
         }
     }
 

@@ -3,7 +3,7 @@ package dev.caisson.egress;
 /// What the node may ask of the gateway. A stream's opening message is a JSON object with the label of one as `call`; the answer is one object, or
 /// `{"failure": …}`; then the stream closes.
 enum GatewayCall {
-    /// A registration → `{"authority": PEM}`, empty where nothing of the sandbox's TLS is opened. In force when it answers.
+    /// A registration → `{"trust": …}`, or an empty object where nothing of the sandbox's TLS is opened. In force when it answers.
     REGISTER,
     /// `sandbox` → an empty object; its connections are cut, its log is kept
     FORGET,

@@ -20,6 +20,7 @@ import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
@@ -99,9 +100,9 @@ public final class GatewayLink implements AutoCloseable {
 
     /// Tells the gateway of a sandbox, or of its new rules, which are in force when this returns.
     ///
-    /// Returns the certificate of the authority with which TLS of the sandbox is opened, in PEM; empty when none is.
+    /// Returns what the sandbox needs to trust its own authority; nothing where none of its TLS is opened.
     /// Errors: [Failure.Code#EGRESS_UNAVAILABLE]; the gateway will be told as soon as it is there.
-    public String register(Registration registration) throws InterruptedException {
+    public Optional<TrustSeeds> register(Registration registration) throws InterruptedException {
         lock.lockInterruptibly();
         try {
             registered.put(registration.sandbox(), registration);
@@ -188,8 +189,8 @@ public final class GatewayLink implements AutoCloseable {
         return link;
     }
 
-    private static String tell(Link link, Registration registration) throws IOException, InterruptedException {
-        return ask(link, GatewayCall.REGISTER, out -> RegistrationForm.FORM.writeKeys(registration, out)).text("authority", "");
+    private static Optional<TrustSeeds> tell(Link link, Registration registration) throws IOException, InterruptedException {
+        return ask(link, GatewayCall.REGISTER, out -> RegistrationForm.FORM.writeKeys(registration, out)).objectOr("trust", TrustSeedsForm.FORM);
     }
 
     private static JsonObject ask(Link link, GatewayCall call, Consumer<JsonGenerator> keys) throws IOException, InterruptedException {

@@ -44,8 +44,11 @@ public final class GatewayServer {
     private byte[] answer(JsonObject ask) throws IOException {
         return switch (ask.word("call", GatewayCall.class)) {
             case REGISTER -> {
-                String authority = gateway.register(RegistrationForm.FORM.readKeys(ask));
-                yield Json.object(out -> out.writeStringProperty("authority", authority));
+                var trust = gateway.register(RegistrationForm.FORM.readKeys(ask));
+                yield Json.object(out -> trust.ifPresent(seeds -> {
+                    out.writeName("trust");
+                    TrustSeedsForm.FORM.write(seeds, out);
+                }));
             }
             case FORGET -> {
                 gateway.forget(new SandboxId(ask.text("sandbox")));

@@ -24,6 +24,8 @@ final class HttpExchange implements RelayOwner {
     private volatile boolean cut;
     private volatile boolean wroteFlows;
     private @Nullable Pending pending;
+    /// How a client goes that has its answer is no reason for anything.
+    private volatile boolean answered;
 
     /// A request that was let through and is not over.
     private record Pending(Instant began, String request, String rule, long sentBefore, long receivedBefore) {}
@@ -85,6 +87,7 @@ final class HttpExchange implements RelayOwner {
         if (!decision.allowed()) {
             return denied(request, decision.rule(), decision.reason());
         }
+        answered = false;
         pending = new Pending(outlet.now(), request, decision.rule(), sent.get(), received.get());
         wroteFlows = true;
         return new Allowed(decision.rule());
@@ -119,7 +122,7 @@ final class HttpExchange implements RelayOwner {
 
     @Override
     public void answered(String method, String path, int status) {
-        // Its entry is written when it is over, with its bytes.
+        answered = true;
     }
 
     @Override
@@ -137,7 +140,7 @@ final class HttpExchange implements RelayOwner {
         Pending over = pending;
         if (over != null) {
             pending = null;
-            write(over.began(), over.request(), over.rule(), true, reason, sent.get() - over.sentBefore(), received.get() - over.receivedBefore());
+            write(over.began(), over.request(), over.rule(), true, answered && !cut ? "" : reason, sent.get() - over.sentBefore(), received.get() - over.receivedBefore());
         }
     }
 

@@ -57,7 +57,7 @@ final class HttpRelay implements Deadlines.Dated {
                 within(deadlines.times().idle(), false, "no further request came");
                 more = in.await() && relayed(in, out);
             }
-            end(in);
+            leave(in);
             return why("");
         } catch (IOException e) {
             String message = e.getMessage();
@@ -120,6 +120,15 @@ final class HttpRelay implements Deadlines.Dated {
     }
 
     /// Says that nothing more comes, and waits a little for the client to stop sending: closing at once would make its kernel throw away what was said.
+    /// The client has all that it will get; how it goes is its own matter.
+    private void leave(HttpInput in) {
+        try {
+            end(in);
+        } catch (IOException _) {
+            // It was gone before.
+        }
+    }
+
     private void end(HttpInput in) throws IOException {
         drop();
         within(LINGER, false, "");

@@ -7,9 +7,9 @@ import java.util.List;
 /// A file that a sandbox has before anything of a caller's runs in it. Root of the sandbox writes it when it is adopted; agent.proto has what each kind does.
 ///
 /// @param path absolute, in the sandbox; in a directory that only root changes
-/// @param content text, which the file gets in UTF-8; one that is appended ends with a newline
+/// @param content not to be changed; one that is appended ends with a newline
 /// @param mode permission bits of a replaced file; an appended one keeps its own
-public record SeedFile(Kind kind, String path, String content, int mode) {
+public record SeedFile(Kind kind, String path, byte[] content, int mode) {
     public enum Kind {
         /// The path becomes a plain file with this content, whatever was there.
         REPLACE(dev.caisson.guest.wire.SeedFile.Kind.REPLACE),
@@ -26,7 +26,7 @@ public record SeedFile(Kind kind, String path, String content, int mode) {
     /// Of one adoption.
     public static final int MAX_FILES = 16;
     /// Of all files of one adoption together. Unit: bytes of content.
-    public static final int MAX_BYTES = 256 * 1024;
+    public static final int MAX_BYTES = 768 * 1024;
     private static final int MAX_PATH_BYTES = 4095;
     private static final int READABLE = 0644;
 
@@ -41,15 +41,15 @@ public record SeedFile(Kind kind, String path, String content, int mode) {
 
     /// A file that all may read.
     public static SeedFile replace(String path, String content) {
-        return new SeedFile(Kind.REPLACE, path, content, READABLE);
+        return new SeedFile(Kind.REPLACE, path, content.getBytes(StandardCharsets.UTF_8), READABLE);
     }
 
     public static SeedFile appendIfExists(String path, String content) {
-        return new SeedFile(Kind.APPEND_IF_EXISTS, path, content, READABLE);
+        return new SeedFile(Kind.APPEND_IF_EXISTS, path, content.getBytes(StandardCharsets.UTF_8), READABLE);
     }
 
     dev.caisson.guest.wire.SeedFile wire() {
-        return dev.caisson.guest.wire.SeedFile.newBuilder().setPath(ByteString.copyFromUtf8(path)).setContent(ByteString.copyFromUtf8(content)).setMode(mode).setKind(kind.wire).build();
+        return dev.caisson.guest.wire.SeedFile.newBuilder().setPath(ByteString.copyFromUtf8(path)).setContent(ByteString.copyFrom(content)).setMode(mode).setKind(kind.wire).build();
     }
 
     /// As one adoption takes them.

@@ -2,6 +2,7 @@ package dev.caisson.node;
 
 import dev.caisson.guest.Agent;
 import dev.caisson.image.StartCommand;
+import dev.caisson.link.LinkException;
 import dev.caisson.runtime.Boot;
 import dev.caisson.runtime.Driver;
 import dev.caisson.sandbox.Egress;
@@ -144,13 +145,15 @@ final class Keeper {
         }
     }
 
-    private void adopt(Agent agent) throws IOException, InterruptedException {
+    private void adopt(Agent agent) throws InterruptedException {
         try {
-            agent.adopt(entry.id().value(), entry.spec().env(), "user", 0, new byte[0], Seeds.seeds());
+            agent.adopt(entry.id().value(), Seeds.variables(entry.spec().env(), wayOut.trust()), "user", 0, new byte[0], Seeds.files(wayOut.trust()));
         } catch (SandboxException e) {
             // What the guest refuses here is no caller's doing: its template has no such user, or something stands where a file must go.
             String template = entry.spec().template().value();
             throw Failure.Code.GUEST_FAILED.with("sandbox " + entry.id() + " of template '" + template + "' could not be made ready: " + e.failure().message(), "change the template", e);
+        } catch (LinkException e) {
+            throw Failure.Code.GUEST_FAILED.with("sandbox " + entry.id() + " could not be made ready: " + e.getMessage(), "try again", e);
         }
     }
 
@@ -416,6 +419,7 @@ final class Keeper {
 
     /// Replaces what it may reach.
     SandboxInfo setEgress(Egress egress) throws InterruptedException {
+        boolean running;
         lock.lockInterruptibly();
         try {
             // One that is paused will go on with the new rules.
@@ -424,8 +428,13 @@ final class Keeper {
             }
             // Under the lock: of two changes the later one stays, in the row and in the gateway.
             wayOut.change(egress);
+            running = state == SandboxState.RUNNING;
         } finally {
             lock.unlock();
+        }
+        if (running && wayOut.trust().isPresent()) {
+            // Commands that start from now on trust the authority that opens their TLS.
+            adopt(agent());
         }
         return info();
     }

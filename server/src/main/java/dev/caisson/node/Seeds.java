@@ -1,7 +1,12 @@
 package dev.caisson.node;
 
+import dev.caisson.egress.TrustSeeds;
 import dev.caisson.guest.SeedFile;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /// The files that a sandbox has before anything of its caller's runs.
 final class Seeds {
@@ -20,7 +25,23 @@ final class Seeds {
 
     /// At most [SeedFile#MAX_FILES].
     /// Also where nothing may leave now: that can change, and until then the resolver says at once that there is no such name.
-    static List<SeedFile> seeds() {
-        return List.of(RESOLVER);
+    static List<SeedFile> files(Optional<TrustSeeds> trust) {
+        return Stream.concat(Stream.of(RESOLVER), trust.stream().flatMap(seeds -> seeds.files().stream()).map(Seeds::file)).toList();
+    }
+
+    private static SeedFile file(TrustSeeds.Seed seed) {
+        var kind = switch (seed.how()) {
+            case CREATE -> SeedFile.Kind.REPLACE;
+            case APPEND_IF_EXISTS -> SeedFile.Kind.APPEND_IF_EXISTS;
+        };
+        return new SeedFile(kind, seed.path(), seed.bytes(), seed.mode());
+    }
+
+    /// Of every command: where programs find whom to trust, below what the sandbox's maker says.
+    static Map<String, String> variables(Map<String, String> own, Optional<TrustSeeds> trust) {
+        var all = new TreeMap<String, String>();
+        trust.ifPresent(seeds -> all.putAll(seeds.variables()));
+        all.putAll(own);
+        return all;
     }
 }

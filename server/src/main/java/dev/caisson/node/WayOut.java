@@ -1,6 +1,7 @@
 package dev.caisson.node;
 
 import dev.caisson.egress.Registration;
+import dev.caisson.egress.TrustSeeds;
 import dev.caisson.host.NetworkPlug;
 import dev.caisson.sandbox.Egress;
 import dev.caisson.sandbox.Failure;
@@ -10,12 +11,12 @@ import java.util.Optional;
 /// What one sandbox may reach, kept alike in the journal, in the gateway and in the kernel's rules.
 ///
 /// Order matters: what is taken away is taken in the kernel first, what is given is given there last.
-/// Threads: its keeper's lock gives changes one order; [#egress] and [#authority] may be asked by anybody.
+/// Threads: its keeper's lock gives changes one order; [#egress] and [#trust] may be asked by anybody.
 final class WayOut {
     private final Machine machine;
     private final JournalEntry entry;
     private volatile Egress egress;
-    private volatile String authority = "";
+    private volatile Optional<TrustSeeds> trust = Optional.empty();
 
     WayOut(Machine machine, JournalEntry entry) {
         this.machine = machine;
@@ -27,9 +28,9 @@ final class WayOut {
         return egress;
     }
 
-    /// The certificate of the authority with which its TLS is opened, in PEM; empty when none is.
-    String authority() {
-        return authority;
+    /// What it needs to trust its own authority; nothing where none of its TLS was opened when it was made.
+    Optional<TrustSeeds> trust() {
+        return trust;
     }
 
     /// For a new sandbox, before it runs.
@@ -38,7 +39,7 @@ final class WayOut {
         if (registration.isPresent() && egress.isNone()) {
             machine.gateway().registerSoon(registration.get());
         } else if (registration.isPresent()) {
-            authority = machine.gateway().register(registration.get());
+            trust = machine.gateway().register(registration.get());
             if (egress.reachesAddresses()) {
                 machine.plugs().reachesAddresses(entry.network(), true);
             }
@@ -67,7 +68,7 @@ final class WayOut {
             if (!addresses) {
                 machine.plugs().reachesAddresses(entry.network(), false);
             }
-            machine.gateway().register(registration.get());
+            trust = machine.gateway().register(registration.get());
             if (addresses) {
                 machine.plugs().reachesAddresses(entry.network(), true);
             }

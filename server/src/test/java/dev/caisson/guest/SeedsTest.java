@@ -115,6 +115,6 @@ class SeedsTest {
         for (String path : List.of("", "relative", "/", "/etc/", "/nul\0", "/" + "x".repeat(4095))) {
             assertThatIllegalArgumentException().isThrownBy(() -> SeedFile.replace(path, ""));
         }
-        assertThatIllegalArgumentException().isThrownBy(() -> new SeedFile(SeedFile.Kind.REPLACE, "/setuid", "", 04755));
+        assertThatIllegalArgumentException().isThrownBy(() -> new SeedFile(SeedFile.Kind.REPLACE, "/setuid", new byte[0], 04755));
     }
 }

@@ -71,12 +71,13 @@ class EgressPolicyTest {
     }
 
     @Test
-    void aRequestWithSecretsAloneIsLetOutToTheirHosts() {
+    void secretsOpenNothingWhereNothingIsToLeave() {
         var secret = new SecretBinding("K", "csn-0123456789abcdefghijkl", List.of(HostPattern.parse("api.example.com")), Set.of(), "AA==");
-        var made = EgressPolicy.standard(false, EgressPolicyTest::noPreset).compose(EgressLayer.NONE, EgressBudget.DEFAULT, List.of(secret), "default", TEMPLATE);
-        assertThat(made.isNone()).isFalse();
-        assertThat(made.layers().getFirst()).isEqualTo(layer("request", EgressLayer.Mode.LIST));
-        assertThat(made.secrets()).containsExactly(secret);
+        var policy = EgressPolicy.standard(false, EgressPolicyTest::noPreset);
+        var closed = policy.compose(EgressLayer.NONE, EgressBudget.DEFAULT, List.of(secret), "default", TEMPLATE);
+        assertThat(closed.isNone()).isTrue();
+        assertThat(closed.secrets()).containsExactly(secret);
+        assertThat(policy.compose(list(), EgressBudget.DEFAULT, List.of(secret), "default", TEMPLATE).isNone()).isFalse();
     }
 
     private static List<EgressRule> noPreset(String name) {
