@@ -78,7 +78,7 @@ record FrontSettings(
 
     /// The key that secrets are sealed with; the gateway, which alone can open them, puts it there.
     Path sealKey() {
-        return home.resolve("egress").resolve(SealKey.PUBLIC_FILE);
+        return home.resolve("gateway").resolve(SealKey.PUBLIC_FILE);
     }
 
     Path directory() {

@@ -50,7 +50,7 @@ public final class GatewayMain {
             var socket = NodeSocket.open(home.gatewaySocket(), Set.of("root"));
             Privileges.become(USER);
             var random = new SecureRandom();
-            var settings = new GatewaySettings(home.egress(), resolvers, roots, SealKey.openOrMake(home.egress(), random), InstantSource.system(), random);
+            var settings = new GatewaySettings(home.gateway(), resolvers, roots, SealKey.openOrMake(home.gateway(), random), InstantSource.system(), random);
             var gateway = Gateway.start(sockets, settings);
             var server = new GatewayServer(gateway);
             Thread.ofVirtual().name("accept-node").start(() -> socket.acceptAll(channel -> Link.start(channel, Link.Side.LISTENED, LinkLimits.INTERNAL, server::accept, "node")));
@@ -72,7 +72,7 @@ public final class GatewayMain {
     }
 
     private static void makeDirectory(Home home) throws IOException {
-        Path directory = home.egress();
+        Path directory = home.gateway();
         Files.createDirectories(directory);
         var users = directory.getFileSystem().getUserPrincipalLookupService();
         var view = Files.getFileAttributeView(directory, PosixFileAttributeView.class);

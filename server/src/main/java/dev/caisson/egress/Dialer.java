@@ -27,12 +27,21 @@ final class Dialer {
                 break;
             }
             try {
-                return dial(address, port, (int) left);
+                return notOurselves(dial(address, port, (int) left), address);
             } catch (IOException e) {
                 last = new IOException(address.getHostAddress() + " port " + port + ": " + e.getMessage(), e);
             }
         }
         throw last;
+    }
+
+    /// Whoever dials an address of his own comes from that address: what listens on this machine is no business of a sandbox, be the address ever so public.
+    private static SocketChannel notOurselves(SocketChannel channel, InetAddress address) throws IOException {
+        if (((InetSocketAddress) channel.getLocalAddress()).getAddress().equals(address)) {
+            channel.close();
+            throw new IOException("it is an address of the gateway's own machine");
+        }
+        return channel;
     }
 
     private static SocketChannel dial(InetAddress address, int port, int millis) throws IOException {

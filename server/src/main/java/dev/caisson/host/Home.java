@@ -86,7 +86,12 @@ public record Home(Path path) {
         return run().resolve("p");
     }
 
-    /// What the gateway owns: its keys, and the flow logs.
+    /// What the gateway owns: its key, the flow logs, the names that were looked up.
+    public Path gateway() {
+        return path.resolve("gateway");
+    }
+
+    /// What the operator owns: presets of rules.
     public Path egress() {
         return path.resolve("egress");
     }

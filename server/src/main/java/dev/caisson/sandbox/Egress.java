@@ -1,6 +1,5 @@
 package dev.caisson.sandbox;
 
-import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -46,12 +45,5 @@ public record Egress(List<EgressLayer> layers, EgressBudget budget, List<SecretB
     /// True when some address may be reached that was not looked up by a name.
     public boolean reachesAddresses() {
         return !isNone() && layers.stream().allMatch(EgressLayer::reachesAddresses);
-    }
-
-    /// The same with another first layer, for a change while it runs.
-    public Egress withRequest(EgressLayer request) {
-        var changed = new ArrayList<>(layers);
-        changed.set(0, request);
-        return new Egress(changed, budget, secrets);
     }
 }

@@ -118,8 +118,8 @@ class FrontTest {
             var refused = create(front, key);
             assertThat(refused.statusCode()).isEqualTo(503);
             assertThat(refused.body()).contains("egress-unavailable").doesNotContain("hunter2");
-            Files.createDirectory(home.resolve("egress"));
-            var gateway = SealKey.openOrMake(home.resolve("egress"), new SecureRandom());
+            Files.createDirectory(home.resolve("gateway"));
+            var gateway = SealKey.openOrMake(home.resolve("gateway"), new SecureRandom());
             var made = create(front, key);
             assertThat(made.statusCode()).isEqualTo(201);
             var secret = sandboxes.list().getFirst().spec().egress().secrets().getFirst();
@@ -182,7 +182,7 @@ class FrontTest {
         FrontSettings settings = FrontSettings.parse(List.of("--tied", "--local-key-sha256", "ab".repeat(32), "--listen", "[::1]:99", "--home", "/x/y", "--egress-open", "yes", "--egress-policy", "/etc/e.yaml"));
         assertThat(settings.egressOpen()).isTrue();
         assertThat(settings.egressPolicy()).hasValueSatisfying(file -> assertThat(file).hasToString("/etc/e.yaml"));
-        assertThat(settings.sealKey()).hasToString("/x/y/egress/seal.pub");
+        assertThat(settings.sealKey()).hasToString("/x/y/gateway/seal.pub");
         assertThat(settings.home()).hasToString("/x/y");
         assertThat(settings.keyStore()).hasToString("/x/y/front/front.db");
         assertThat(settings.nodeSocket()).hasToString("/x/y/run/node.sock");

@@ -39,8 +39,8 @@ class PolicyMainTest {
     void explainsWhatWouldEndOtherwise() {
         assertThat(run("explain", "--from", log, rules)).isZero();
         assertThat(said).isEqualTo("""
-                b.example:443 tls POST /v1/x: allowed by request:9 → denied by request:default (no rule of layer request allows this request to b.example), 3 times, 30 bytes
-                c.example:80 tls: denied by request:9 → allowed by request:3, 3 times, 30 bytes
+                b.example:443 tls POST /v1/x: allowed by request:9 → denied by request:default (no rule of layer request allows this request to b.example), 3 times, 10 bytes
+                c.example:80 tls: denied by request:9 → allowed by request:3, 3 times, 10 bytes
                 6 of 9 attempts would end otherwise
                 """);
         assertThat(run("explain", rules, "--from", log, "--json")).isZero();

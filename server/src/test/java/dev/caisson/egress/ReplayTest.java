@@ -83,7 +83,7 @@ class ReplayTest {
     @Test
     void refusesWhatNoGatewayWrote() {
         for (Flow bad : List.of(
-                flow("a..example", "", 443, "tls", "", true, "r"), flow("", "localhost", 443, "tls", "", true, "r"), flow("a.example", "1", 443, "tls", "", true, "r"),
+                flow("a..example", "", 443, "tls", "", true, "r"), flow("", "localhost", 443, "tls", "", true, "r"), flow("a.example", "192.0.2.7/24", 443, "tls", "", true, "r"),
                 flow("api.example", "", 443, "tls", "GET", true, "r"))) {
             assertThatThrownBy(() -> new Replay(judge).add(bad)).as(bad.toString()).isInstanceOf(SandboxException.class);
         }

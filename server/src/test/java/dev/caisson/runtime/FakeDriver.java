@@ -50,6 +50,7 @@ public final class FakeDriver implements Driver {
                 new Resource(ResourceKind.DIRECTORY, boot.directory().toString()),
                 new Resource(ResourceKind.SOCKET, boot.agentSocket().toString()),
                 new Resource(ResourceKind.CGROUP, boot.cgroup()),
+                new Resource(ResourceKind.NETWORK_NAMESPACE, boot.network().toString()),
                 new Resource(ResourceKind.PROCESSES, boot.cgroup()));
     }
 

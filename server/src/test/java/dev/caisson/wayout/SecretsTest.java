@@ -38,7 +38,7 @@ class SecretsTest {
     private static final String VALUE = "canary-value-5f2c91";
 
     private static SecretBinding secret(String name, Set<Place> places, String... hosts) {
-        return SecretSeal.of(CAISSON.home().home().egress().resolve(SealKey.PUBLIC_FILE), new SecureRandom())
+        return SecretSeal.of(CAISSON.home().home().gateway().resolve(SealKey.PUBLIC_FILE), new SecureRandom())
                 .bind(name, Arrays.stream(hosts).map(HostPattern::parse).toList(), places, SecretValue.taking(VALUE.toCharArray()));
     }
 
