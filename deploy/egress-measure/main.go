@@ -2,6 +2,7 @@
 //
 //	egress-measure world CA-FILE   servers: names, an echo, bytes, bytes over TLS
 //	egress-measure client          their client, in a sandbox or beside it
+//	egress-measure relay ADDRESS   takes connections at the address's port and passes them on to it, as simply as can be
 //	egress-measure idle            holds the network namespace that it was started in
 //
 // For each line of its input it does a round of something and prints one number. The end of its input ends it.
@@ -16,7 +17,7 @@ import (
 
 func main() {
 	if len(os.Args) < 2 {
-		fail("usage: egress-measure world CA-FILE | client | idle")
+		fail("usage: egress-measure world CA-FILE | client | relay ADDRESS | idle")
 	}
 	var round func(words []string) float64
 	switch os.Args[1] {
@@ -24,6 +25,8 @@ func main() {
 		round = worldRound(os.Args[2])
 	case "client":
 		round = clientRound()
+	case "relay":
+		round = relayRound(os.Args[2])
 	case "idle":
 		round = func([]string) float64 { return 0 }
 	default:

@@ -94,7 +94,7 @@ final class EgressLab implements AutoCloseable {
             world.round("listen");
             var machine = namespace(program, "idle");
             made.add(machine);
-            link(world, machine);
+            var _ = link(world, machine);
             copy(installation);
             var session = Session.start(installation, new Launch.Listening("127.0.0.1:0", List.of("--egress-open", "yes"),
                     List.of("--resolver", RESOLVER, "--extra-ca", authority.toString()), Optional.of(network(machine))));
@@ -125,19 +125,20 @@ final class EgressLab implements AutoCloseable {
         return Path.of("/proc/" + in.pid() + "/ns/net");
     }
 
-    /// Leads from a namespace to the world and back.
-    private void link(Companion world, Companion from) throws Exception {
+    /// Leads from a namespace to another one, and back. Returns the address of that one's end.
+    private String link(Companion to, Companion from) throws Exception {
         int number = links++;
         String name = "l" + number;
         String near = "198.51.100." + (4 * number + 2);
         String far = "198.51.100." + (4 * number + 1);
-        in(world, "ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", Long.toString(from.pid()));
-        in(world, "ip", "addr", "add", far + "/30", "dev", name);
-        in(world, "ip", "link", "set", name, "up");
+        in(to, "ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", Long.toString(from.pid()));
+        in(to, "ip", "addr", "add", far + "/30", "dev", name);
+        in(to, "ip", "link", "set", name, "up");
         in(from, "ip", "link", "set", "lo", "up");
         in(from, "ip", "addr", "add", near + "/30", "dev", "eth0");
         in(from, "ip", "link", "set", "eth0", "up");
         in(from, "ip", "route", "add", "default", "via", far);
+        return far;
     }
 
     private static void in(Companion namespace, String... command) throws Exception {
@@ -188,13 +189,13 @@ final class EgressLab implements AutoCloseable {
         var world = opened().world();
         if (tier != Tier.GVISOR) {
             var client = namespace(program().toString(), "client");
-            link(world, client);
+            var _ = link(world, client);
             return client;
         }
         var holder = namespace(program().toString(), "idle");
         var scratch = Files.createTempDirectory("caisson-bench");
         try {
-            link(world, holder);
+            var _ = link(world, holder);
             var client = new Companion(new BareRuntime(bench()).guest(program(), "client", network(holder), scratch, CPUS), Map.of());
             return new Rounds() {
                 @Override
@@ -217,6 +218,28 @@ final class EgressLab implements AutoCloseable {
         } catch (Exception e) {
             holder.close();
             remove(scratch);
+            throw e;
+        }
+    }
+
+    /// A client in a namespace from which a relay that does nothing else leads to the servers.
+    record Relayed(Companion relay, Companion client, String address) implements AutoCloseable {
+        @Override
+        public void close() throws IOException {
+            try (relay) {
+                client.close();
+            }
+        }
+    }
+
+    Relayed relayed(int port) throws Exception {
+        var relay = namespace(program().toString(), "relay", SITE + ":" + port);
+        try {
+            var _ = link(opened().world(), relay);
+            var client = namespace(program().toString(), "client");
+            return new Relayed(relay, client, link(relay, client) + ":" + port);
+        } catch (Exception e) {
+            relay.close();
             throw e;
         }
     }
