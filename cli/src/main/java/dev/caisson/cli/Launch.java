@@ -44,7 +44,7 @@ final class Launch {
     private static final Map<String, List<String>> HEAP = Map.of(
             "node", List.of("-Xms8m", "-Xmx192m", "-XX:MaxDirectMemorySize=48m"),
             "front", List.of("-Xms8m", "-Xmx192m", "-XX:MaxDirectMemorySize=48m"),
-            "gateway", List.of("-Xms8m", "-Xmx128m", "-XX:MaxDirectMemorySize=32m"),
+            "gateway", List.of("-Xms8m", "-Xmx128m", "-XX:MaxNewSize=8m", "-XX:MaxDirectMemorySize=32m"),
             "deadman", List.of("-XX:TieredStopAtLevel=1", "-Xms4m", "-Xmx24m", "-XX:MaxDirectMemorySize=8m"));
 
     private final Installation installation;

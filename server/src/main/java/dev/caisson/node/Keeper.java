@@ -122,10 +122,10 @@ final class Keeper {
         // 0711: the wall's own user (a mapped one, for containers) must reach what is mounted below, nobody needs to list it.
         Files.createDirectory(boot.directory(), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx--x--x")));
         openDoor();
-        // Before the first packet can be sent. Nobody who may reach nothing waits for a gateway.
-        wayOut.open();
+        wayOut.begin();
         driver().boot(boot);
         Agent agent = awaitHello(HELLO_PATIENCE).orElseThrow(this::neverSaidHello);
+        wayOut.awaitOpen();
         adopt(agent);
         if (start.isPresent()) {
             new TemplateStart(machine, boot, entry, commands, () -> isEnding() || isDead()).begin(agent, start.get());

@@ -5,8 +5,12 @@ import dev.caisson.egress.TrustSeeds;
 import dev.caisson.host.NetworkPlug;
 import dev.caisson.sandbox.Egress;
 import dev.caisson.sandbox.Failure;
+import dev.caisson.sandbox.SandboxException;
 import java.io.IOException;
 import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import org.jspecify.annotations.Nullable;
 
 /// What one sandbox may reach, kept alike in the journal, in the gateway and in the kernel's rules.
 ///
@@ -15,6 +19,7 @@ import java.util.Optional;
 final class WayOut {
     private final Machine machine;
     private final JournalEntry entry;
+    private @Nullable FutureTask<Boolean> opening;
     private volatile Egress egress;
     private volatile Optional<TrustSeeds> trust = Optional.empty();
 
@@ -33,8 +38,33 @@ final class WayOut {
         return trust;
     }
 
-    /// For a new sandbox, before it runs.
-    void open() throws IOException, InterruptedException {
+    /// For a new sandbox: begins to open it, while the wall is built. [#awaitOpen] says how that went.
+    void begin() {
+        opening = new FutureTask<>(() -> {
+            open();
+            return true;
+        });
+        Thread.ofVirtual().name("way-out-" + entry.id()).start(opening);
+    }
+
+    /// Waits until it is open. Nothing of a caller's may run before.
+    ///
+    /// Errors: [Failure.Code#EGRESS_UNAVAILABLE], and an [IOException] of the kernel's.
+    void awaitOpen() throws IOException, InterruptedException {
+        try {
+            if (opening != null) {
+                opening.get();
+            }
+        } catch (ExecutionException e) {
+            switch (e.getCause()) {
+                case SandboxException known -> throw known;
+                case IOException io -> throw io;
+                case Throwable other -> throw new IllegalStateException("the way out of sandbox " + entry.id(), other);
+            }
+        }
+    }
+
+    private void open() throws IOException, InterruptedException {
         Optional<Registration> registration = registration(egress);
         if (registration.isPresent() && egress.isNone()) {
             machine.gateway().registerSoon(registration.get());
@@ -81,6 +111,10 @@ final class WayOut {
     }
 
     void close() throws InterruptedException {
+        if (opening != null) {
+            // Or it would be opened after it was closed.
+            opening.cancel(true);
+        }
         machine.gateway().forget(entry.id());
     }
 
