@@ -2,20 +2,27 @@ package dev.caisson.egress;
 
 import dev.caisson.json.Forms;
 import dev.caisson.sandbox.Flow;
+import dev.caisson.sandbox.SandboxException;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.function.Predicate;
 
 /// What one sandbox has tried to reach: a file with one JSON object a line, and the file before it. Each is at most 1 MiB, so a log forgets its oldest entries.
 ///
@@ -25,6 +32,7 @@ final class FlowLog implements AutoCloseable {
     private static final long MAX_BYTES = 1 << 20;
     private static final Duration HELD_BACK = Duration.ofSeconds(10);
     private static final int MOST_HELD_BACK = 256;
+    private static final long BLOCK_BYTES = 4096;
 
     private final Path file;
     private final InstantSource clock;
@@ -48,10 +56,56 @@ final class FlowLog implements AutoCloseable {
     /// Goes on where an earlier gateway stopped.
     static FlowLog open(Path directory, String sandbox, InstantSource clock) throws IOException {
         Path file = file(directory, sandbox);
+        cutToWholeLines(file);
         var before = after(file, 0, Integer.MAX_VALUE);
         long bytes = before.stream().mapToLong(flow -> flow.sent() + flow.received()).sum();
         long last = before.stream().mapToLong(Flow::number).max().orElse(0);
         return new FlowLog(file, clock, bytes, last, Files.exists(file) ? Files.size(file) : 0);
+    }
+
+    /// An earlier gateway was killed while it wrote its last line; what is written next must not become part of it.
+    private static void cutToWholeLines(Path file) throws IOException {
+        if (!Files.exists(file)) {
+            return;
+        }
+        byte[] bytes = Files.readAllBytes(file);
+        int whole = bytes.length;
+        while (whole > 0 && bytes[whole - 1] != '\n') {
+            whole--;
+        }
+        if (whole < bytes.length) {
+            cut(file, whole);
+        }
+    }
+
+    private static void cut(Path file, long size) throws IOException {
+        try (var channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+            channel.truncate(size);
+        }
+    }
+
+    /// Removes logs of sandboxes that are gone, the oldest first, until those that stay have at most `mostBytes` together.
+    static void prune(Path directory, Predicate<String> isLiving, long mostBytes) throws IOException {
+        record Old(Path file, FileTime written, long size) {}
+        var old = new ArrayList<Old>();
+        try (var files = Files.newDirectoryStream(directory)) {
+            for (Path file : files) {
+                String name = String.valueOf(file.getFileName());
+                int end = name.indexOf(".jsonl");
+                if (end > 0 && !isLiving.test(name.substring(0, end))) {
+                    old.add(new Old(file, Files.getLastModifiedTime(file), Files.size(file)));
+                }
+            }
+        }
+        old.sort(Comparator.comparing(Old::written).reversed());
+        long kept = 0;
+        for (Old one : old) {
+            // A block each, however short it is.
+            kept += Math.max(BLOCK_BYTES, one.size());
+            if (kept > mostBytes) {
+                Files.deleteIfExists(one.file());
+            }
+        }
     }
 
     static Path file(Path directory, String sandbox) {
@@ -110,9 +164,7 @@ final class FlowLog implements AutoCloseable {
                 Files.move(file, older(file), StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
                 size = 0;
             }
-            try (OutputStream out = Files.newOutputStream(file, StandardOpenOption.CREATE, StandardOpenOption.APPEND)) {
-                out.write(line);
-            }
+            append(line);
             size += line.length;
             failed = false;
         } catch (IOException e) {
@@ -120,6 +172,18 @@ final class FlowLog implements AutoCloseable {
                 failed = true;
                 System.getLogger(FlowLog.class.getName()).log(System.Logger.Level.WARNING, "flow log " + file + " cannot be written, its entries are lost: " + e.getMessage());
             }
+        }
+    }
+
+    private void append(byte[] line) throws IOException {
+        try (OutputStream out = Files.newOutputStream(file, StandardOpenOption.CREATE, StandardOpenOption.APPEND)) {
+            out.write(line);
+        } catch (IOException e) {
+            // The disk may have had room for half of it.
+            if (Files.exists(file)) {
+                cut(file, size);
+            }
+            throw e;
         }
     }
 
@@ -154,17 +218,27 @@ final class FlowLog implements AutoCloseable {
         return all.stream().filter(flow -> flow.number() > number).limit(limit).toList();
     }
 
-    /// Lines that are not whole are passed over: the gateway was killed while it wrote them.
+    /// Lines that are not whole are passed over: one damaged line must not cost a sandbox its way out.
     private static List<Flow> read(Path file) throws IOException {
         if (!Files.exists(file)) {
             return List.of();
         }
         var flows = new ArrayList<Flow>();
-        for (String line : Files.readString(file).split("\n")) {
-            if (line.endsWith("}")) {
-                flows.add(Forms.FLOW.read(line.getBytes(StandardCharsets.UTF_8)));
+        byte[] bytes = Files.readAllBytes(file);
+        for (int from = 0, to = 0; to < bytes.length; to++) {
+            if (bytes[to] == '\n') {
+                readLine(Arrays.copyOfRange(bytes, from, to)).ifPresent(flows::add);
+                from = to + 1;
             }
         }
         return flows;
+    }
+
+    private static Optional<Flow> readLine(byte[] line) {
+        try {
+            return Optional.of(Forms.FLOW.read(line));
+        } catch (SandboxException _) {
+            return Optional.empty();
+        }
     }
 }
