@@ -11,18 +11,15 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.Predicate;
 
 /// What one sandbox has tried to reach: a file with one JSON object a line, and the file before it. Each is at most 1 MiB, so a log forgets its oldest entries.
 ///
@@ -32,7 +29,6 @@ final class FlowLog implements AutoCloseable {
     private static final long MAX_BYTES = 1 << 20;
     private static final Duration HELD_BACK = Duration.ofSeconds(10);
     private static final int MOST_HELD_BACK = 256;
-    private static final long BLOCK_BYTES = 4096;
 
     private final Path file;
     private final InstantSource clock;
@@ -81,30 +77,6 @@ final class FlowLog implements AutoCloseable {
     private static void cut(Path file, long size) throws IOException {
         try (var channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
             channel.truncate(size);
-        }
-    }
-
-    /// Removes logs of sandboxes that are gone, the oldest first, until those that stay have at most `mostBytes` together.
-    static void prune(Path directory, Predicate<String> isLiving, long mostBytes) throws IOException {
-        record Old(Path file, FileTime written, long size) {}
-        var old = new ArrayList<Old>();
-        try (var files = Files.newDirectoryStream(directory)) {
-            for (Path file : files) {
-                String name = String.valueOf(file.getFileName());
-                int end = name.indexOf(".jsonl");
-                if (end > 0 && !isLiving.test(name.substring(0, end))) {
-                    old.add(new Old(file, Files.getLastModifiedTime(file), Files.size(file)));
-                }
-            }
-        }
-        old.sort(Comparator.comparing(Old::written).reversed());
-        long kept = 0;
-        for (Old one : old) {
-            // A block each, however short it is.
-            kept += Math.max(BLOCK_BYTES, one.size());
-            if (kept > mostBytes) {
-                Files.deleteIfExists(one.file());
-            }
         }
     }
 

@@ -23,6 +23,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Collectors;
 
 /// The gateway: takes what sandboxes send, finds out whose it is by where it came from, and lets that sandbox's [Outlet] decide.
 ///
@@ -32,9 +33,7 @@ public final class Gateway implements AutoCloseable {
     /// Of all sandboxes together.
     static final int MAX_CONNECTIONS = 16_384;
     private static final int MAX_BUSY = 64;
-    /// Of sandboxes that are gone.
-    private static final long MAX_OLD_LOGS_BYTES = 256L << 20;
-    private static final int PRUNE_EVERY = 64;
+    private static final int PRUNED_AFTER = 100;
     private static final int TCP = 6;
     private static final Duration ACCEPT_PAUSE = Duration.ofMillis(10);
     private static final Map<Integer, String> PROTOCOLS = Map.of(TCP, "tcp", 17, "udp", 1, "icmp", 58, "icmp", 132, "sctp");
@@ -48,8 +47,8 @@ public final class Gateway implements AutoCloseable {
     private final Map<InetAddress, Outlet> byAddress = new ConcurrentHashMap<>();
     private final Map<SandboxId, Outlet> byId = new ConcurrentHashMap<>();
     private final Semaphore connections = new Semaphore(MAX_CONNECTIONS);
+    private long forgotten;
     private final List<Thread> threads = new ArrayList<>();
-    private int forgotten;
 
     private Gateway(GatewaySockets sockets, GatewaySettings settings) throws GeneralSecurityException, IOException {
         this.sockets = sockets;
@@ -217,15 +216,10 @@ public final class Gateway implements AutoCloseable {
                 outlet.close();
             }
             Files.deleteIfExists(settings.names().resolve(sandbox.value()));
-            forgotten++;
-            if (forgotten % PRUNE_EVERY == 0) {
-                prune();
+            if (++forgotten % PRUNED_AFTER == 1) {
+                FlowLogs.prune(settings.flows(), byId.keySet().stream().map(SandboxId::value).collect(Collectors.toSet()));
             }
         }
-    }
-
-    private void prune() throws IOException {
-        FlowLog.prune(settings.flows(), id -> byId.keySet().stream().anyMatch(living -> living.value().equals(id)), MAX_OLD_LOGS_BYTES);
     }
 
     void keepOnly(Set<SandboxId> living) throws IOException {
@@ -241,9 +235,6 @@ public final class Gateway implements AutoCloseable {
                     Files.deleteIfExists(file);
                 }
             }
-        }
-        synchronized (byId) {
-            FlowLog.prune(settings.flows(), id -> living.stream().anyMatch(one -> one.value().equals(id)), MAX_OLD_LOGS_BYTES);
         }
     }
 

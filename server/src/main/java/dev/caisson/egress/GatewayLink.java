@@ -47,11 +47,16 @@ public final class GatewayLink implements AutoCloseable {
     /// Present once the gateway on it knows what [#registered] says.
     private @Nullable Link link;
 
-    public GatewayLink(Path socket) {
+    private GatewayLink(Path socket) {
         this.socket = socket;
     }
 
-    /// Connects in the background from now on, for as long as it is open. Once.
+    /// Knows of no sandbox yet, and says nothing to anybody before [#start].
+    public static GatewayLink to(Path socket) {
+        return new GatewayLink(socket);
+    }
+
+    /// Connects in the background, for as long as it is open. Sandboxes that live already must have been registered: the gateway forgets all others.
     public void start() {
         connector.start();
     }

@@ -95,7 +95,7 @@ public final class Node implements Sandboxes, AutoCloseable {
             var plugs = Plugs.open(parts.home(), parts.reclaimer(), held, parts.random().nextInt());
             var machine = new Machine(
                     parts.home(), journal, teardown, parts.cgroups(), parts.drivers(), Uptime.ofThisBoot(), new Alarms(), parts.clock(), parts.maxPaused(), plugs,
-                    new GatewayLink(parts.home().gatewaySocket()));
+                    GatewayLink.to(parts.home().gatewaySocket()));
             var node = new Node(machine, parts.images(), store, parts.random());
             node.takeUp(new Sweep(machine, parts.reclaimer()).sweep());
             machine.gateway().start();
@@ -112,6 +112,7 @@ public final class Node implements Sandboxes, AutoCloseable {
             slots.keep(entry.slot());
             var keeper = new Keeper(machine, entry.boot(machine.home()), entry);
             keeper.expectToTakeUp();
+            keeper.rememberWayOut();
             keepers.put(entry.id(), keeper);
             namesakes.keep(keeper);
             keep(keeper, keeper::goOn);

@@ -47,12 +47,12 @@ final class WayOut {
         }
     }
 
-    /// For one that an earlier node has left, before the gateway is spoken to.
+    /// For one that an earlier node has left: the gateway hears of it when it is told of all.
     void remember() {
         registration(egress).ifPresent(machine.gateway()::registerSoon);
     }
 
-    /// For one that an earlier node has left: that one may have been killed between the row and what it says.
+    /// An earlier node may have been killed between the row and what it says.
     void openAgain() throws IOException {
         if (registration(egress).isPresent()) {
             machine.plugs().reachesAddresses(entry.network(), egress.reachesAddresses());

@@ -12,6 +12,7 @@ import java.time.Instant;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.Executors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -181,9 +182,11 @@ class FlowLogTest {
         }
         Path living = Files.write(FlowLog.file(directory, "living"), new byte[100_000]);
         Files.setLastModifiedTime(living, FileTime.from(BEGAN.minusSeconds(1)));
-        FlowLog.prune(directory, "living"::equals, 1_000_000);
+        FlowLogs.prune(directory, Set.of("living"), 11, 1_000_000);
         assertThat(directory.toFile().list()).hasSize(11);
-        FlowLog.prune(directory, "living"::equals, 35_000);
+        FlowLogs.prune(directory, Set.of("living"), 11, 35_000);
         assertThat(List.of(directory.toFile().list())).containsExactlyInAnyOrder("living.jsonl", "gone9.jsonl", "gone8.jsonl", "gone7.jsonl");
+        FlowLogs.prune(directory, Set.of("living"), 1, 1_000_000);
+        assertThat(List.of(directory.toFile().list())).containsExactlyInAnyOrder("living.jsonl", "gone9.jsonl");
     }
 }

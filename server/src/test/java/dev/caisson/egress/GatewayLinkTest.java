@@ -130,7 +130,7 @@ class GatewayLinkTest {
     @BeforeEach
     void open() throws Exception {
         gateway = new Hearing(socket());
-        link = new GatewayLink(socket());
+        link = GatewayLink.to(socket());
     }
 
     @AfterEach

@@ -61,7 +61,7 @@ public final class Internet implements AutoCloseable {
     /// Something that arrived.
     ///
     /// @param kind `packet` (the first of a flow), `stream` (a connection that the sink took), `dns` (a question), `tls` (the names of a handshake), `http` (a
-    ///     request), `raw` (what the site got that parses nothing)
+    ///     request), `request` (all of one to `/headers`), `raw` (what the site got that parses nothing)
     /// @param to the address it was for; empty where the kind says where it was
     /// @param name that was asked for, or that TLS or HTTP named
     /// @param what the rest: first bytes, a question's type, a request's line

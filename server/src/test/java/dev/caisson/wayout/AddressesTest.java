@@ -2,6 +2,7 @@ package dev.caisson.wayout;
 
 import static dev.caisson.wayout.Probes.probe;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
 import dev.caisson.sandbox.Egress;
@@ -38,7 +39,8 @@ class AddressesTest {
     @EnumSource(value = Tier.class, names = {"GVISOR", "CONTAINER"})
     void anAllowedNameThatPointsInwardsIsNotFollowed(Tier tier) throws Exception {
         var rules = new ArrayList<EgressRule>();
-        POINTED.forEach(name -> rules.add(Rules.raw(name, 80, 443, 22222)));
+        // A metadata service's name cannot be in a rule at all.
+        POINTED.stream().filter(name -> !name.equals("metadata.google.internal")).forEach(name -> rules.add(Rules.raw(name, 80, 443, 22222)));
         rules.add(Rules.allow("allowed.example"));
         for (Egress egress : List.of(Rules.list(rules.toArray(EgressRule[]::new)), Rules.open())) {
             var probes = Probes.in(CAISSON, tier, egress);
@@ -86,6 +88,13 @@ class AddressesTest {
         int again = CAISSON.internet().now();
         probes.make("http", "private.example", 80, Probes.get("private.example", "/"));
         assertThat(CAISSON.internet().visitors(again)).extracting(Internet.Event::to).containsOnly("10.0.0.1");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"metadata.google.internal", "METADATA.google.internal.", "instance-data", "169.254.169.254", "fd00:ec2::254"})
+    void aMetadataServiceCannotBeAllowed(String target) {
+        assertThatThrownBy(() -> Rules.allow(target)).isInstanceOf(SandboxException.class).hasMessageContaining("metadata");
+        assertThat(Rules.deny(target).action()).isEqualTo(EgressRule.Action.DENY);
     }
 
     @ParameterizedTest

@@ -163,7 +163,8 @@ class ChangesTest {
         CAISSON.startGateway();
         until(Duration.ofSeconds(10), () -> reaches(probes));
         assertThat(probes.make("tcp", "203.0.113.7", 81, "x").got()).isEqualTo("SINK\n");
-        assertThat(probes.make("opens", "8.8.8.8", 80).ok()).isFalse();
+        assertThat(probes.make("tcp", "8.8.8.8", 80, "x").ok()).isFalse();
+        assertThat(CAISSON.internet().arrivals(then, "8.8.8.8")).isEmpty();
         // What was looked up before is still the same name.
         assertThat(probes.make("dns", "allowed.example", "A").got()).isEqualTo("rcode=0 " + address);
         // A new one works as well.

@@ -157,6 +157,7 @@ class NoRouteTest {
                         while True:
                             c, peer = s.accept()
                             print('from', peer[0], flush=True)
+                            c.recv(1)
                             c.sendall(b'HOST\\n')
                             c.close()
                     threading.Thread(target=answer).start()
@@ -229,6 +230,7 @@ class NoRouteTest {
                         while True:
                             c, peer = s.accept()
                             log.write('tcp %s\\n' % peer[0])
+                            c.recv(1)
                             c.sendall(b'NEIGHBOUR')
                             c.close()
                     def hear(s):
@@ -261,7 +263,7 @@ class NoRouteTest {
             tried.add(probe("udp", "255.255.255.255", 5353));
             tried.add(probe("udp", "ff02::fb%eth0", 5353));
             // The positive twin: in its own network it is there.
-            assertThat(one.make("tcp", addresses.getFirst(), 8000, "x")).extracting(Outcome::got, Outcome::error).containsExactly("NEIGHBOUR", "");
+            assertThat(one.make("tcp", addresses.getFirst(), 8000, "x")).as("with %s at %s: %s", egress, addresses, one.bash("cat /tmp/visits; ip addr; ip route; ss -ltn")).extracting(Outcome::got, Outcome::error).containsExactly("NEIGHBOUR", "");
             assertThat(other.make(tried)).noneMatch(outcome -> outcome.got().contains("NEIGHBOUR"));
             assertThat(one.bash("cat /tmp/visits").lines()).hasSize(2);
         }

@@ -13,11 +13,13 @@ import dev.caisson.sandbox.SecretBinding;
 import dev.caisson.sandbox.SecretBinding.Place;
 import dev.caisson.sandbox.Tier;
 import dev.caisson.testing.Installation;
+import dev.caisson.testing.Internet;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.Arrays;
+import java.util.Base64;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
@@ -61,16 +63,25 @@ class SecretsTest {
         var secret = secret("API_KEY", Set.of(Place.HEADER), "allowed.example");
         var probes = Probes.in(CAISSON, tier, with(secret, Rules.allow("api.allowed.example")));
         String placeholder = secret.placeholder();
+        int then = CAISSON.internet().now();
         String said = probes.make(over("allowed.example", get("allowed.example", "/headers?q=" + placeholder, "Authorization: Bearer " + placeholder + "\r\nX-Two: " + placeholder + " " + placeholder + "\r\n"))).got();
-        assertThat(said).contains("\"Bearer " + VALUE + "\"").contains("\"" + VALUE + " " + VALUE + "\"").contains("q=" + placeholder);
+        assertThat(said).startsWith("HTTP/1.1 200");
+        assertThat(seen(then)).contains("\"Bearer " + VALUE + "\"").contains("\"" + VALUE + " " + VALUE + "\"").contains("q=" + placeholder);
+        // What the site shows of what it was sent is the placeholder again.
+        assertThat(said).contains("\"Bearer " + placeholder + "\"").doesNotContain(VALUE);
         // As clients send it that encode it before: the user and the password of HTTP's Basic.
-        assertThat(probes.bash("curl -sS -u me:" + placeholder + " https://allowed.example/headers")).satisfies(answer -> {
-            String basic = java.util.Base64.getEncoder().encodeToString(("me:" + VALUE).getBytes(StandardCharsets.UTF_8));
-            assertThat(answer).contains(basic);
-        });
+        int again = CAISSON.internet().now();
+        String basic = Base64.getEncoder().encodeToString(("me:" + VALUE).getBytes(StandardCharsets.UTF_8));
+        assertThat(probes.bash("curl -sS -u me:" + placeholder + " https://allowed.example/headers")).doesNotContain(basic);
+        assertThat(seen(again)).contains("\"Basic " + basic + "\"");
         // Nothing of it is inside, or on the host's disk.
-        assertThat(probes.bash("env; cat /proc/[0-9]*/environ | tr '\\0' '\\n'; grep -rs " + VALUE + " /etc /home /root /run /tmp /usr/local")).doesNotContain(VALUE);
+        assertThat(probes.bash("env; cat /proc/[0-9]*/environ | tr '\\0' '\\n'; grep -rs canary-v[a]lue /etc /home /root /run /tmp /usr/local")).doesNotContain("canary-value");
         assertThat(written(CAISSON.home().path())).as("files of the installation that hold the value").isEmpty();
+    }
+
+    /// What the site was sent since then.
+    private static String seen(int then) throws Exception {
+        return String.join("\n", CAISSON.internet().since(then).stream().filter(event -> event.kind().equals("request")).map(Internet.Event::what).toList());
     }
 
     private static List<Path> written(Path below) throws Exception {
@@ -99,10 +110,11 @@ class SecretsTest {
         assertThat(outcomes).noneMatch(outcome -> outcome.got().contains(VALUE));
         assertThat(CAISSON.internet().since(then)).noneMatch(event -> event.what().contains(VALUE));
         assertThat(outcomes.getFirst().got()).contains(secret.placeholder());
-        assertThat(CAISSON.node().flows(probes.id(), 0, 1000)).as("that it was tried is told").anyMatch(flow -> flow.host().equals("api.allowed.example") && flow.reason().contains("API_KEY"))
+        assertThat(CAISSON.node().flows(probes.id(), 0, 1000)).as("that it was tried is told").anyMatch(flow -> flow.host().equals("api.allowed.example") && flow.rule().equals("secret:API_KEY") && !flow.allowed())
                 .noneMatch(flow -> flow.toString().contains(VALUE));
         // The positive twin.
-        assertThat(probes.make(over("allowed.example", get("allowed.example", "/headers", field))).got()).contains(VALUE);
+        assertThat(probes.make(over("allowed.example", get("allowed.example", "/headers", field))).got()).startsWith("HTTP/1.1 200");
+        assertThat(seen(then)).contains(VALUE);
     }
 
     @Test
@@ -111,13 +123,16 @@ class SecretsTest {
             var secret = secret("KEY", Set.of(place), "allowed.example");
             var probes = Probes.in(CAISSON, Tier.CONTAINER, with(secret));
             String p = secret.placeholder();
-            String said = probes.make(over("allowed.example", "POST /headers?q=" + p + " HTTP/1.1\r\nHost: allowed.example\r\nX-Key: " + p + "\r\nContent-Type: text/plain\r\nContent-Length: " + (p.length() + 2) + "\r\nConnection: close\r\n\r\n<" + p + ">")).got();
+            int then = CAISSON.internet().now();
+            probes.make(over("allowed.example", "POST /headers?q=" + p + " HTTP/1.1\r\nHost: allowed.example\r\nX-Key: " + p + "\r\nContent-Type: text/plain\r\nContent-Length: " + (p.length() + 2) + "\r\nConnection: close\r\n\r\n<" + p + ">"));
+            String said = seen(then);
             assertThat(said).contains(place == Place.HEADER ? "\"" + VALUE + "\"" : "\"" + p + "\"").contains(place == Place.QUERY ? "\"q=" + VALUE : "\"q=" + p);
             assertThat(said).contains(place == Place.BODY ? VALUE + "\\u003e" : p + "\\u003e");
             // In chunks, cut in the middle of the placeholder.
-            String chunked = probes.make(over("allowed.example", "POST /headers HTTP/1.1\r\nHost: allowed.example\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n" + "5\r\n" + p.substring(0, 5) + "\r\n" + Integer.toHexString(p.length() - 5) + "\r\n"
-                    + p.substring(5) + "\r\n0\r\n\r\n")).got();
-            assertThat(chunked).contains("\"body\":\"" + (place == Place.BODY ? VALUE : p) + "\"");
+            int again = CAISSON.internet().now();
+            probes.make(over("allowed.example", "POST /headers HTTP/1.1\r\nHost: allowed.example\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n" + "5\r\n" + p.substring(0, 5) + "\r\n" + Integer.toHexString(p.length() - 5) + "\r\n"
+                    + p.substring(5) + "\r\n0\r\n\r\n"));
+            assertThat(seen(again)).contains("\"body\":\"" + (place == Place.BODY ? VALUE : p) + "\"");
         }
     }
 

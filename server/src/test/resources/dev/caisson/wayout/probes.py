@@ -24,7 +24,8 @@ def first(s, least=1):
     while len(got) < 65536:
         try:
             part = s.recv(65536)
-        except TimeoutError:
+        except OSError:
+            # What came before the end came all the same.
             if got:
                 break
             raise

@@ -7,7 +7,7 @@ import (
 )
 
 // Event is something that arrived. Kinds: "packet" (the first of a flow, whoever answered it), "stream" (a TCP connection that the sink took),
-// "dns" (a question), "tls" (a handshake's names), "http" (a request), "raw" (bytes at the site that parses nothing), "bytes" (moved by an echo).
+// "dns" (a question), "tls" (a handshake's names), "http" (a request), "request" (all of one to /headers), "raw" (bytes at the site that parses nothing).
 type Event struct {
 	Kind     string `json:"kind"`
 	Protocol string `json:"protocol,omitempty"`

@@ -174,7 +174,10 @@ func (s *Site) routes(packages http.Handler, git string) {
 	})
 	s.mux.HandleFunc("/headers", func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20))
-		tell(w, map[string]any{"headers": r.Header, "query": r.URL.RawQuery, "body": string(body), "host": r.Host})
+		seen := map[string]any{"headers": r.Header, "query": r.URL.RawQuery, "body": string(body), "host": r.Host}
+		written, _ := json.Marshal(seen)
+		s.events.tell(Event{Kind: "request", From: r.RemoteAddr, To: localOf(r).IP.String(), Port: localOf(r).Port, Name: r.Host, What: string(written)})
+		tell(w, seen)
 	})
 	s.mux.HandleFunc("/bytes/{n}", func(w http.ResponseWriter, r *http.Request) {
 		n, _ := strconv.ParseInt(r.PathValue("n"), 10, 64)
