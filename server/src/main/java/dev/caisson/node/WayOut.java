@@ -88,26 +88,44 @@ final class WayOut {
         }
     }
 
-    /// Errors: [Failure.Code#EGRESS_UNAVAILABLE] when the gateway cannot be told; it is, as soon as it is there.
+    /// Errors: [Failure.Code#EGRESS_UNAVAILABLE] when the gateway cannot be told; it is, as soon as it is there. Any other: nothing has changed.
     void change(Egress other) throws InterruptedException {
-        machine.journal().changed(entry.id(), entry.spec().withEgress(other));
-        boolean addresses = other.reachesAddresses();
-        egress = other;
+        Egress before = egress;
+        become(other);
         Optional<Registration> registration = registration(other);
         if (registration.isEmpty()) {
             return;
         }
         try {
-            if (!addresses) {
+            if (!other.reachesAddresses()) {
                 machine.plugs().reachesAddresses(entry.network(), false);
             }
-            trust = machine.gateway().register(registration.get());
-            if (addresses) {
+            register(registration.get(), before);
+            if (other.reachesAddresses()) {
                 machine.plugs().reachesAddresses(entry.network(), true);
             }
         } catch (IOException e) {
             throw Failure.Code.EGRESS_UNAVAILABLE.with("the network of sandbox " + entry.id() + " cannot be changed: " + e.getMessage(), "delete the sandbox and make another one", e);
         }
+    }
+
+    private void register(Registration registration, Egress before) throws IOException, InterruptedException {
+        try {
+            trust = machine.gateway().register(registration);
+        } catch (SandboxException e) {
+            // A gateway that is not there will be told of the new rules. One that refuses them keeps the old ones.
+            if (e.code() != Failure.Code.EGRESS_UNAVAILABLE) {
+                become(before);
+            }
+            // Nobody will come back to the kernel's rules; the gateway judges whatever they let through, and without it nothing gets through.
+            machine.plugs().reachesAddresses(entry.network(), egress.reachesAddresses());
+            throw e;
+        }
+    }
+
+    private void become(Egress other) throws InterruptedException {
+        machine.journal().changed(entry.id(), entry.spec().withEgress(other));
+        egress = other;
     }
 
     void close() throws InterruptedException {
