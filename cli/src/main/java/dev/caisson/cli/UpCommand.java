@@ -13,7 +13,7 @@ import java.util.regex.Pattern;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/// `caisson up`: the installation's three processes, kept alive.
+/// `caisson up`: the installation's four processes, kept alive.
 @Command(
         name = "up",
         description = {

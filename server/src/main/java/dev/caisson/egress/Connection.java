@@ -221,6 +221,18 @@ final class Connection {
         made.serve(client, first);
     }
 
+    /// One request, by the name that was looked up; where there was none, by the address alone.
+    Decision judge(EgressProtocol as, String method, String path) {
+        if (!host.isEmpty()) {
+            return outlet.judge().request(host, port, as, method, path);
+        }
+        return switch (outlet.judge().connect(wanted, port)) {
+            case Admission.Refused(String by, String reason) -> Decision.deny(by, reason);
+            case Admission.Admitted admitted when admitted.protocols().contains(as) -> Decision.allow(admitted.rule());
+            case Admission.Admitted admitted -> Decision.deny(admitted.rule(), as.label() + " is not allowed there");
+        };
+    }
+
     private void raw(EgressProtocol as, ByteBuffer first) throws IOException, InterruptedException {
         var dialed = dial(as);
         var back = Thread.ofVirtual().name("egress-back").start(() -> back(dialed));

@@ -21,6 +21,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
+import java.util.stream.Collectors;
 
 /// The gateway: takes what sandboxes send, finds out whose it is by where it came from, and lets that sandbox's [Outlet] decide.
 ///
@@ -30,6 +31,7 @@ public final class Gateway implements AutoCloseable {
     /// Of all sandboxes together.
     static final int MAX_CONNECTIONS = 16_384;
     private static final int MAX_BUSY = 64;
+    private static final int PRUNED_AFTER = 100;
     private static final int TCP = 6;
     private static final Map<Integer, String> PROTOCOLS = Map.of(TCP, "tcp", 17, "udp", 1, "icmp", 58, "icmp", 132, "sctp");
     private static final System.Logger LOG = System.getLogger(Gateway.class.getName());
@@ -42,6 +44,7 @@ public final class Gateway implements AutoCloseable {
     private final Map<InetAddress, Outlet> byAddress = new ConcurrentHashMap<>();
     private final Map<SandboxId, Outlet> byId = new ConcurrentHashMap<>();
     private final Semaphore connections = new Semaphore(MAX_CONNECTIONS);
+    private long forgotten;
     private final List<Thread> threads = new ArrayList<>();
 
     private Gateway(GatewaySockets sockets, GatewaySettings settings) throws GeneralSecurityException, IOException {
@@ -200,6 +203,9 @@ public final class Gateway implements AutoCloseable {
                 outlet.close();
             }
             Files.deleteIfExists(settings.names().resolve(sandbox.value()));
+            if (++forgotten % PRUNED_AFTER == 1) {
+                FlowLogs.prune(settings.flows(), byId.keySet().stream().map(SandboxId::value).collect(Collectors.toSet()));
+            }
         }
     }
 

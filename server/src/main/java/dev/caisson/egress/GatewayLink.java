@@ -49,11 +49,14 @@ public final class GatewayLink implements AutoCloseable {
         this.socket = socket;
     }
 
-    /// Connects in the background, for as long as it is open.
-    public static GatewayLink open(Path socket) {
-        var link = new GatewayLink(socket);
-        link.connector.start();
-        return link;
+    /// Knows of no sandbox yet, and says nothing to anybody before [#start].
+    public static GatewayLink to(Path socket) {
+        return new GatewayLink(socket);
+    }
+
+    /// Connects in the background, for as long as it is open. Sandboxes that live already must have been registered: the gateway forgets all others.
+    public void start() {
+        connector.start();
     }
 
     private void connect() {

@@ -1,6 +1,7 @@
 package dev.caisson.egress;
 
 import dev.caisson.sandbox.EgressProtocol;
+import dev.caisson.sandbox.EgressTarget;
 import dev.caisson.sandbox.Flow;
 import java.io.IOException;
 import java.net.Socket;
@@ -73,7 +74,8 @@ final class HttpExchange implements RelayOwner {
 
     @Override
     public boolean looksAtPaths() {
-        return outlet.judge().egress().layers().stream().flatMap(layer -> layer.rules().stream()).flatMap(rule -> rule.http().stream()).anyMatch(http -> !http.paths().isEmpty());
+        return outlet.judge().egress().layers().stream().flatMap(layer -> layer.rules().stream()).filter(rule -> rule.target() instanceof EgressTarget.Host(var pattern) && pattern.fits(to.host()))
+                .flatMap(rule -> rule.http().stream()).anyMatch(http -> !http.paths().isEmpty());
     }
 
     @Override
@@ -83,7 +85,7 @@ final class HttpExchange implements RelayOwner {
         if (!outlet.spend()) {
             return denied(request, "budget", "more requests a second than the budget allows");
         }
-        var decision = outlet.judge().request(to.host(), to.port(), protocol(), method, path);
+        var decision = connection.judge(protocol(), method, path);
         if (!decision.allowed()) {
             return denied(request, decision.rule(), decision.reason());
         }

@@ -1,5 +1,6 @@
 package dev.caisson.egress;
 
+import dev.caisson.sandbox.Failure;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -38,6 +39,9 @@ public record TrustSeeds(Map<String, String> variables, List<Seed> files) {
     public record Seed(String path, byte[] bytes, int mode, How how) {}
 
     private static final int MODE = 0644;
+    /// Where tools that collect certificates into the system's bundle look for more of them.
+    private static final String COLLECTED = "/usr/local/share/ca-certificates/caisson.crt";
+    private static final List<String> CREATED = List.of(AUTHORITY, BUNDLE, JAVA_STORE, COLLECTED);
     private static final List<String> BUNDLES_OF_SYSTEMS = List.of(
             "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem");
     /// Replace what is trusted otherwise: OpenSSL, Go, Ruby and Python; then programs that have their own.
@@ -47,9 +51,19 @@ public record TrustSeeds(Map<String, String> variables, List<Seed> files) {
     /// Trusted beside the program's own.
     private static final List<String> ADD_ONE = List.of("NODE_EXTRA_CA_CERTS", "DENO_CERT");
 
+    /// Whoever says otherwise is not the gateway that we made: it may say what is in the files, and nothing more.
     public TrustSeeds {
         variables = Map.copyOf(variables);
         files = List.copyOf(files);
+        if (!variables.equals(environment())) {
+            throw Failure.Code.BAD_REQUEST.with("variables that no gateway gives", "report this");
+        }
+        for (Seed file : files) {
+            How known = CREATED.contains(file.path()) ? How.CREATE : BUNDLES_OF_SYSTEMS.contains(file.path()) ? How.APPEND_IF_EXISTS : null;
+            if (file.how() != known || file.mode() != MODE) {
+                throw Failure.Code.BAD_REQUEST.with("a file that no gateway gives: '" + Failure.shown(file.path()) + "'", "report this");
+            }
+        }
     }
 
     /// @param authority of the sandbox, in PEM
@@ -64,8 +78,7 @@ public record TrustSeeds(Map<String, String> variables, List<Seed> files) {
         } catch (IOException | GeneralSecurityException e) {
             throw new IllegalStateException("certificates that cannot be written", e);
         }
-        // Where tools that collect certificates into the system's bundle look for more of them.
-        files.add(new Seed("/usr/local/share/ca-certificates/caisson.crt", one, MODE, How.CREATE));
+        files.add(new Seed(COLLECTED, one, MODE, How.CREATE));
         for (String bundle : BUNDLES_OF_SYSTEMS) {
             files.add(new Seed(bundle, ("\n" + authority).getBytes(StandardCharsets.US_ASCII), MODE, How.APPEND_IF_EXISTS));
         }

@@ -199,6 +199,11 @@ final class Keeper {
         takingUp = true;
     }
 
+    /// Says, before the gateway is told of anybody, that this one lives.
+    void rememberWayOut() {
+        wayOut.remember();
+    }
+
     /// The row was written before the processes were frozen or thawed, and the node may have been killed in between.
     private void restAsTheRowSays() throws IOException, InterruptedException {
         // Under the lock: a caller may resume it at this very moment, and what it is told then is what must come of it.

@@ -95,9 +95,10 @@ public final class Node implements Sandboxes, AutoCloseable {
             var plugs = Plugs.open(parts.home(), parts.reclaimer(), held, parts.random().nextInt());
             var machine = new Machine(
                     parts.home(), journal, teardown, parts.cgroups(), parts.drivers(), Uptime.ofThisBoot(), new Alarms(), parts.clock(), parts.maxPaused(), plugs,
-                    GatewayLink.open(parts.home().gatewaySocket()));
+                    GatewayLink.to(parts.home().gatewaySocket()));
             var node = new Node(machine, parts.images(), store, parts.random());
             node.takeUp(new Sweep(machine, parts.reclaimer()).sweep());
+            machine.gateway().start();
             node.sampler.start();
             return node;
         } catch (InterruptedException | IOException | RuntimeException e) {
@@ -111,6 +112,7 @@ public final class Node implements Sandboxes, AutoCloseable {
             slots.keep(entry.slot());
             var keeper = new Keeper(machine, entry.boot(machine.home()), entry);
             keeper.expectToTakeUp();
+            keeper.rememberWayOut();
             keepers.put(entry.id(), keeper);
             namesakes.keep(keeper);
             keep(keeper, keeper::goOn);

@@ -46,12 +46,15 @@ final class WayOut {
         }
     }
 
-    /// For one that an earlier node has left: that one may have been killed between the row and what it says.
+    /// For one that an earlier node has left: the gateway hears of it when it is told of all.
+    void remember() {
+        registration(egress).ifPresent(machine.gateway()::registerSoon);
+    }
+
+    /// An earlier node may have been killed between the row and what it says.
     void openAgain() throws IOException {
-        Optional<Registration> registration = registration(egress);
-        if (registration.isPresent()) {
+        if (registration(egress).isPresent()) {
             machine.plugs().reachesAddresses(entry.network(), egress.reachesAddresses());
-            machine.gateway().registerSoon(registration.get());
         }
     }
 

@@ -79,7 +79,11 @@ class NetworkTest {
 
     @ParameterizedTest
     @EnumSource(value = Tier.class, names = {"GVISOR", "CONTAINER"})
-    void hasNoInterfaceButItsOwnLoopback(Tier tier) throws Exception {
-        assertThat(CAISSON.shell(tier).python("import socket; print([n for _, n in socket.if_nameindex()])").out()).isEqualTo("['lo']\n");
+    void hasOneNeighbourTheGateway(Tier tier) throws Exception {
+        var shell = CAISSON.shell(tier);
+        assertThat(shell.python("import socket; print(sorted(n for _, n in socket.if_nameindex()))").out()).isEqualTo("['eth0', 'lo']\n");
+        // Two addresses in its network, its own and the gateway's: there is nobody else to speak to.
+        assertThat(shell.bash("ip -4 -o address show dev eth0").out()).containsPattern("inet 100\\.(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])\\.[0-9.]+/30 ");
+        assertThat(shell.bash("ip -6 -o address show dev eth0 scope global").out()).containsPattern("inet6 fdca:1550:1::[0-9a-f]+/126 ");
     }
 }
