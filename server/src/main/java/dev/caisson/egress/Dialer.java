@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.StandardSocketOptions;
+import java.nio.channels.DatagramChannel;
 import java.nio.channels.SocketChannel;
 import java.time.Duration;
 import java.util.List;
@@ -27,7 +28,8 @@ final class Dialer {
                 break;
             }
             try {
-                return notOurselves(dial(address, port, (int) left), address);
+                refuseOurselves(new InetSocketAddress(address, port));
+                return dial(address, port, (int) left);
             } catch (IOException e) {
                 last = new IOException(address.getHostAddress() + " port " + port + ": " + e.getMessage(), e);
             }
@@ -35,13 +37,15 @@ final class Dialer {
         throw last;
     }
 
-    /// Whoever dials an address of his own comes from that address: what listens on this machine is no business of a sandbox, be the address ever so public.
-    private static SocketChannel notOurselves(SocketChannel channel, InetAddress address) throws IOException {
-        if (((InetSocketAddress) channel.getLocalAddress()).getAddress().equals(address)) {
-            channel.close();
-            throw new IOException("it is an address of the gateway's own machine");
+    /// Whoever speaks to an address of his own does so from that address: what listens on this machine is no business of a sandbox, be the address ever so public.
+    /// A socket for datagrams says what the kernel would choose, and sends nothing.
+    private static void refuseOurselves(InetSocketAddress to) throws IOException {
+        try (var asked = DatagramChannel.open()) {
+            asked.connect(to);
+            if (((InetSocketAddress) asked.getLocalAddress()).getAddress().equals(to.getAddress())) {
+                throw new IOException("it is an address of the gateway's own machine");
+            }
         }
-        return channel;
     }
 
     private static SocketChannel dial(InetAddress address, int port, int millis) throws IOException {

@@ -52,9 +52,10 @@ class InternetTest {
     @Test
     void oneNameFlips() throws Exception {
         var seen = new java.util.TreeSet<String>();
-        for (int i = 0; i < 4; i++) {
-            seen.add(internet.reach("names", "rebind.example").strip());
+        for (int i = 0; i < 10; i++) {
+            seen.addAll(List.of(internet.reach("names", "rebind.example").strip().split(" ")));
         }
+        seen.removeIf(word -> !word.matches("[0-9.]+"));
         assertThat(seen).containsExactly("10.0.0.1", "127.0.0.1", "169.254.169.254", "192.0.2.10");
     }
 

@@ -63,7 +63,7 @@ class AddressesTest {
         var probes = Probes.in(CAISSON, tier, Rules.list(Rules.allow("rebind.example"), Rules.allow("many.example")));
         int then = CAISSON.internet().now();
         int reached = 0;
-        for (int i = 0; i < 16; i++) {
+        for (int i = 0; i < 20; i++) {
             if (probes.make("http", "rebind.example", 80, Probes.get("rebind.example", "/")).got().startsWith("HTTP/1.1 200")) {
                 reached++;
             }

@@ -188,6 +188,26 @@ class ChangesTest {
 
     @ParameterizedTest
     @EnumSource(value = Tier.class, names = {"GVISOR", "CONTAINER"})
+    void aDeadNodeLetsNothingMoreThroughAndComesBackWithItsGateway(Tier tier) throws Exception {
+        var probes = Probes.in(CAISSON, tier, ALLOWED);
+        // It goes on trying when nobody looks after it any more.
+        probes.bash("cat > /tmp/on.py <<'PROGRAM'\nimport socket, time\nwhile True:\n    for a in ('8.8.8.8', '192.0.2.20', '169.254.169.254', 'denied.example'):\n        try:\n            socket.create_connection((a, 80), 1)\n        except OSError:\n            pass\n    time.sleep(0.05)\nPROGRAM\nsetsid python3 /tmp/on.py > /dev/null 2>&1 < /dev/null &");
+        int then = CAISSON.internet().now();
+        CAISSON.servers().kill(Servers.Kind.NODE);
+        CAISSON.servers().start(Servers.Kind.NODE);
+        // The gateway's network was made anew: whoever keeps the gateway starts it again.
+        if (CAISSON.servers().isRunning(Servers.Kind.GATEWAY)) {
+            CAISSON.servers().kill(Servers.Kind.GATEWAY);
+        }
+        CAISSON.startGateway();
+        assertThat(reaches(Probes.in(CAISSON, tier, ALLOWED))).isTrue();
+        assertThat(CAISSON.internet().visitors(then)).isEmpty();
+        assertThat(CAISSON.internet().arrivals(then, "192.0.2.20")).isEmpty();
+        assertThat(CAISSON.internet().questions(then)).doesNotContain("denied.example");
+    }
+
+    @ParameterizedTest
+    @EnumSource(value = Tier.class, names = {"GVISOR", "CONTAINER"})
     void aPausedSandboxComesBackUnderTheRulesOfThatMoment(Tier tier) throws Exception {
         var probes = Probes.in(CAISSON, tier, ALLOWED);
         try (var stream = trickle(probes.shell())) {

@@ -180,8 +180,11 @@ class NoRouteTest {
             }
             // The positive twin: it is there, for the host.
             assertThat(CAISSON.internet().reach("tcp", Internet.HOST + ":22222", "x")).isEqualTo("HOST\n");
-            assertThat(out.readLine()).isEqualTo("from " + Internet.HOST);
-            assertThat(out.ready()).isFalse();
+            var visitors = new ArrayList<String>();
+            do {
+                visitors.add(out.readLine());
+            } while (out.ready());
+            assertThat(visitors).containsExactly("from " + Internet.HOST);
         } finally {
             listener.destroyForcibly();
             listener.waitFor();

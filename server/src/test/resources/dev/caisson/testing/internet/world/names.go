@@ -94,7 +94,8 @@ const (
 	ownAddress6 = "2001:db8:ffff::2"
 )
 
-var flips = []string{"192.0.2.10", "127.0.0.1", "169.254.169.254", "10.0.0.1"}
+// An odd number, so that two questions for each attempt come to all of them in the end.
+var flips = []string{"192.0.2.10", "127.0.0.1", "169.254.169.254", "10.0.0.1", "fails"}
 var flipped atomic.Int64
 
 func at(addresses ...string) entry { return entry{addresses: addresses} }
@@ -173,7 +174,11 @@ func answer(query []byte, udp bool, events *Events, peer net.Addr) []byte {
 		// One step each time IPv4 is asked for; the time to live forbids to keep the answer.
 		ttl = 0
 		if question.Type == dnsmessage.TypeA {
-			addresses = []string{flips[int(flipped.Add(1)-1)%len(flips)]}
+			if now := flips[int(flipped.Add(1)-1)%len(flips)]; now == "fails" {
+				reply.RCode = dnsmessage.RCodeServerFailure
+			} else {
+				addresses = []string{now}
+			}
 		}
 	case "slow":
 		time.Sleep(10 * time.Second)
