@@ -56,11 +56,13 @@ final class WayOut {
                 opening.get();
             }
         } catch (ExecutionException e) {
-            switch (e.getCause()) {
-                case SandboxException known -> throw known;
-                case IOException io -> throw io;
-                case Throwable other -> throw new IllegalStateException("the way out of sandbox " + entry.id(), other);
+            if (e.getCause() instanceof SandboxException known) {
+                throw known;
             }
+            if (e.getCause() instanceof IOException io) {
+                throw io;
+            }
+            throw new IllegalStateException("the way out of sandbox " + entry.id(), e.getCause());
         }
     }
 
