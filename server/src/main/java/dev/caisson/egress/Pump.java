@@ -1,19 +1,18 @@
 package dev.caisson.egress;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 import java.util.Optional;
 
 /// Moves bytes from one connection to another until the first has no more, then says so to the other.
 ///
-/// A quiet connection holds 1 KiB a direction; one that fills them is lent a large buffer until it is quiet again, so that thousands of quiet ones cost little and a
-/// busy one runs at full speed.
+/// A quiet connection holds 1 KiB a direction; what fills that is moved on with whatever else has come in a large buffer that is lent for so long, and not while
+/// there is nothing to read. So thousands of quiet ones cost little and a busy one runs at full speed.
 /// Threads: one.
 final class Pump {
     private static final int SMALL = 1024;
-    /// Less in one read than this, and a connection is quiet again.
-    private static final int BUSY = 16 * 1024;
 
     private final SocketChannel from;
     private final SocketChannel to;
@@ -36,44 +35,46 @@ final class Pump {
 
     void run() throws IOException {
         var small = ByteBuffer.allocate(SMALL);
-        while (step(small) >= 0) {
-            if (small.limit() == SMALL && !busy()) {
-                return;
+        while (from.read(small) >= 0) {
+            small.flip();
+            if (small.remaining() < SMALL) {
+                pass(small);
+            } else {
+                surge(small);
             }
+            small.clear();
         }
         to.shutdownOutput();
     }
 
-    /// False when the first has no more, which the other has been told.
-    private boolean busy() throws IOException {
+    /// Moves on these bytes and all that have come behind them.
+    private void surge(ByteBuffer first) throws IOException {
         Optional<ByteBuffer> lent = buffers.take();
         if (lent.isEmpty()) {
-            return true;
+            pass(first);
+            return;
         }
+        ByteBuffer large = lent.get();
         try {
-            int read;
-            do {
-                read = step(lent.get());
-            } while (read >= BUSY);
-            if (read < 0) {
-                to.shutdownOutput();
+            InputStream in = from.socket().getInputStream();
+            large.put(first);
+            while (in.available() > 0 || large.position() > 0) {
+                if (in.available() > 0) {
+                    from.read(large);
+                }
+                large.flip();
+                pass(large);
+                large.clear();
             }
-            return read >= 0;
         } finally {
-            buffers.giveBack(lent.get());
+            buffers.giveBack(large);
         }
     }
 
-    private int step(ByteBuffer buffer) throws IOException {
-        buffer.clear();
-        int read = from.read(buffer);
-        buffer.flip();
-        if (read > 0) {
-            meter.passed(read);
-            while (buffer.hasRemaining()) {
-                to.write(buffer);
-            }
+    private void pass(ByteBuffer bytes) throws IOException {
+        meter.passed(bytes.remaining());
+        while (bytes.hasRemaining()) {
+            to.write(bytes);
         }
-        return read;
     }
 }
