@@ -99,6 +99,12 @@ build_measure() {
         mv "$home/bin/caisson-agent-measure.new" "$home/bin/caisson-agent-measure"
 }
 
+# Both ends of the way out, for `caisson bench`.
+build_egress_measure() {
+    (cd -- "$root/deploy/egress-measure" && CGO_ENABLED=0 GOFLAGS='' go build -trimpath -ldflags '-s -w' -o "$home/bin/caisson-egress-measure.new" .) &&
+        mv "$home/bin/caisson-egress-measure.new" "$home/bin/caisson-egress-measure"
+}
+
 agent_is() { # DIGEST
     [[ -x $home/bin/caisson-agent && -r $home/bin/caisson-agent.digest && $(< "$home/bin/caisson-agent.digest") == "$1" ]]
 }

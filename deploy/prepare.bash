@@ -222,11 +222,15 @@ install_programs() { alone programs_steps; }
 # Everything that it takes to run a sandbox.
 prepare() { alone programs_steps machine_steps; }
 
-# What only `caisson bench` needs: the agent's host that does nothing else, and E2B's own client, without which that part of a measure is left out.
+# What only `caisson bench` needs: the agent's host that does nothing else, both ends of the way out where there is Go, and E2B's own client, without which
+# that part of a measure is left out.
 prepare_bench() {
-    local client=$home/bench/e2b measure=$home/bin/caisson-agent-measure
+    local client=$home/bench/e2b measure=$home/bin/caisson-agent-measure egress=$home/bin/caisson-egress-measure
     if [[ ! ($measure -nt $home/bin/caisson-agent && $measure -nt $root/agent/examples/measure.rs) ]]; then
         step "build the bare agent's host (cargo build --example measure)" build_measure
+    fi
+    if type -P go > /dev/null && [[ ! -x $egress || -n $(find "$root/deploy/egress-measure" -newer "$egress" -print -quit) ]]; then
+        step 'build both ends of the way out (go build)' build_egress_measure
     fi
     if [[ ! -x $client/bin/python ]] && ! try_step "install E2B's Python client" install_e2b_client "$client"; then
         rm -rf "$client"

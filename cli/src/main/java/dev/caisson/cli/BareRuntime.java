@@ -77,7 +77,7 @@ final class BareRuntime {
                     Thread.sleep(10);
                 }
                 var config = gvisorConfig(bundle(sandbox), "agent", cpus, Optional.of(door));
-                agent = new ProcessBuilder(gvisorRun(runsc.get(), config, scratch, "agent")).redirectInput(new java.io.File("/dev/null")).redirectOutput(ProcessBuilder.Redirect.DISCARD).redirectError(errors).start();
+                agent = new ProcessBuilder(gvisorRun(runsc.get(), config, scratch, "agent", "none")).redirectInput(new java.io.File("/dev/null")).redirectOutput(ProcessBuilder.Redirect.DISCARD).redirectError(errors).start();
                 String figure = new String(host.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
                 if (!host.waitFor(WITHIN_SECONDS, TimeUnit.SECONDS) || host.exitValue() != 0) {
                     throw new CliException("the bare agent was not measured: " + Files.readString(errors.toPath()).strip(), "see docs/benchmarks.md");
@@ -97,6 +97,23 @@ final class BareRuntime {
         }
     }
 
+    /// The command line of a program, given to a bare gVisor with a network namespace of its own.
+    ///
+    /// @param scratch an empty directory, which [#remove] removes afterwards
+    List<String> guest(Path program, String argument, Path network, Path scratch, int cpus) throws IOException {
+        var runsc = program("runsc").orElseThrow(() -> new CliException("there is no runsc to hold it against", "see `caisson doctor`"));
+        try (var sandbox = bench.caisson().create(Bench.options(Tier.GVISOR))) {
+            var door = Files.createDirectory(scratch.resolve("door"));
+            Files.copy(program, door.resolve("program"), StandardCopyOption.COPY_ATTRIBUTES);
+            var config = gvisorConfig(bundle(sandbox), "guest", cpus, Optional.of(door));
+            var namespaces = config.object("linux").list("namespaces").stream()
+                    .map(each -> each instanceof Json.Obj one && one.text("type").equals("network") ? replaced(one, Map.of("path", Json.of(network.toString()))) : each).toList();
+            return gvisorRun(runsc, replaced(config, Map.of(
+                    "process", replaced(config.object("process"), Map.of("args", Json.of(List.of("/.caisson/program", argument)), "terminal", Json.of(false))),
+                    "linux", replaced(config.object("linux"), Map.of("namespaces", new Json.Array(namespaces))))), scratch, "guest", "sandbox");
+        }
+    }
+
     private Optional<Path> program(String name) {
         var places = Stream.of(bench.installation().home().resolve("bin"), Path.of("/usr/local/bin"), Path.of("/usr/bin"), Path.of("/usr/sbin"));
         return places.map(directory -> directory.resolve(name)).filter(Files::isExecutable).findFirst();
@@ -112,7 +129,7 @@ final class BareRuntime {
         for (int i = -1; i < rounds; i++) {
             String id = String.format("bench%04d%011d", i + 1, System.nanoTime() % 100_000_000_000L);
             var errors = scratch.resolve(id + ".errors");
-            var command = gvisorRun(runsc, gvisorConfig(bundle, id, 1, Optional.empty()), scratch, id);
+            var command = gvisorRun(runsc, gvisorConfig(bundle, id, 1, Optional.empty()), scratch, id, "none");
             long start = System.nanoTime();
             var process = new ProcessBuilder(command).redirectInput(new java.io.File("/dev/null")).redirectError(errors.toFile()).start();
             int first = process.getInputStream().read();
@@ -128,11 +145,11 @@ final class BareRuntime {
         return times;
     }
 
-    private static List<String> gvisorRun(Path runsc, Json.Obj config, Path scratch, String id) throws IOException {
+    private static List<String> gvisorRun(Path runsc, Json.Obj config, Path scratch, String id, String network) throws IOException {
         var own = Files.createDirectory(scratch.resolve(id));
         var disk = Files.createDirectory(own.resolve("disk"));
         Files.writeString(own.resolve("config.json"), config.write());
-        return List.of(runsc.toString(), "--root", scratch.resolve("root").toString(), "--platform=systrap", "--network=none", "--host-uds=open", "--overlay2=root:dir=" + disk + ",size=" + (1L << 30),
+        return List.of(runsc.toString(), "--root", scratch.resolve("root").toString(), "--platform=systrap", "--network=" + network, "--host-uds=open", "--overlay2=root:dir=" + disk + ",size=" + (1L << 30),
                 "run", "--bundle", own.toString(), id);
     }
 
@@ -207,7 +224,7 @@ final class BareRuntime {
     }
 
     /// Removes a scratch directory, and what a runtime left mounted below it (runsc keeps its empty network namespace there).
-    private static void remove(Path directory) throws Exception {
+    static void remove(Path directory) throws Exception {
         for (String line : Files.readAllLines(Path.of("/proc/self/mounts"))) {
             String at = line.split(" ")[1];
             if (at.startsWith(directory + "/")) {

@@ -19,7 +19,8 @@ import java.util.concurrent.TimeUnit;
 /// What measures are taken with: an installation, a clock, and the bare runtimes.
 ///
 /// @param rounds how often each thing is done; 0 lets each measure choose
-record Bench(Session session, Installation installation, int rounds) {
+/// @param lab for what is measured of the way out
+record Bench(Session session, Installation installation, int rounds, EgressLab lab) {
     private static final Duration CHILD_WITHIN = Duration.ofSeconds(60);
 
     Caisson caisson() {

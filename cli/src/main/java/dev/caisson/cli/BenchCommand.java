@@ -36,8 +36,9 @@ final class BenchCommand implements Callable<Integer> {
             }
         }
         boolean met = true;
-        try (var session = Session.openOrStart()) {
-            var bench = new Bench(session, Installation.ofEnvironment(), rounds);
+        var installation = Installation.ofEnvironment();
+        try (var session = Session.openOrStart(); var lab = new EgressLab(installation, rounds)) {
+            var bench = new Bench(session, installation, rounds, lab);
             for (var measure : Measures.ALL) {
                 if (names.isEmpty() || names.contains(measure.name())) {
                     var figure = measure.taking().take(bench);

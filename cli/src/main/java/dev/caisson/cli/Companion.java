@@ -9,11 +9,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
-/// A program that does one round of something for each line it is sent, and answers how many milliseconds that took. So rounds of several can take turns, and
-/// what else the machine does meanwhile falls on all of them.
-///
-/// Cleanup: close ends its input, which ends it.
-final class Companion implements AutoCloseable {
+/// Rounds of a program of this machine.
+final class Companion implements Rounds {
     private final Process process;
     private final BufferedReader answers;
     private final Path errors;
@@ -26,8 +23,17 @@ final class Companion implements AutoCloseable {
         answers = process.inputReader(StandardCharsets.UTF_8);
     }
 
-    double round(String what) throws IOException {
+    long pid() {
+        return process.pid();
+    }
+
+    @Override
+    public void ask(String what) throws IOException {
         process.outputWriter(StandardCharsets.UTF_8).append(what).append('\n').flush();
+    }
+
+    @Override
+    public double answer() throws IOException {
         String answer = answers.readLine();
         if (answer == null) {
             throw new CliException("a program of the measure failed: " + Files.readString(errors).strip(), "see docs/benchmarks.md");

@@ -44,7 +44,7 @@ final class Launch {
     private static final Map<String, List<String>> HEAP = Map.of(
             "node", List.of("-Xms8m", "-Xmx192m", "-XX:MaxDirectMemorySize=48m"),
             "front", List.of("-Xms8m", "-Xmx192m", "-XX:MaxDirectMemorySize=48m"),
-            "gateway", List.of("-Xms8m", "-Xmx128m", "-XX:MaxDirectMemorySize=32m"),
+            "gateway", List.of("-Xms8m", "-Xmx128m", "-XX:MaxNewSize=8m", "-XX:MaxDirectMemorySize=32m"),
             "deadman", List.of("-XX:TieredStopAtLevel=1", "-Xms4m", "-Xmx24m", "-XX:MaxDirectMemorySize=8m"));
 
     private final Installation installation;
@@ -68,9 +68,14 @@ final class Launch {
     /// @param plain HOST:PORT
     /// @param options the front's options beside that, as it takes them; may be empty
     /// @param gateway the gateway's options, as it takes them; may be empty
-    record Listening(String plain, List<String> options, List<String> gateway) {
+    /// @param outside the network namespace that the gateway dials from, where it is not this machine's own
+    record Listening(String plain, List<String> options, List<String> gateway, Optional<Path> outside) {
         Listening(String plain, List<String> options) {
             this(plain, options, List.of());
+        }
+
+        Listening(String plain, List<String> options, List<String> gateway) {
+            this(plain, options, gateway, Optional.empty());
         }
 
         /// With ports that are free now where 0 was asked for, so that the front keeps its addresses when it is started again.
@@ -80,7 +85,7 @@ final class Launch {
             if (secure > 0 && !concrete.get(secure).equals("off")) {
                 concrete.set(secure, Launch.concrete(concrete.get(secure)));
             }
-            return new Listening(Launch.concrete(plain), List.copyOf(concrete), gateway);
+            return new Listening(Launch.concrete(plain), List.copyOf(concrete), gateway, outside);
         }
     }
 
@@ -96,6 +101,7 @@ final class Launch {
             line.addAll(List.of("setpriv", "--reuid", FRONT_USER, "--regid", FRONT_USER, "--clear-groups", "--no-new-privs", "--inh-caps", "-all", "--bounding-set", "-all"));
         }
         if (process.equals("gateway")) {
+            listening.outside().ifPresent(outside -> line.addAll(0, List.of("nsenter", "--net=" + outside, "--")));
             line.addAll(List.of("setpriv", "--no-new-privs", "--inh-caps", "-all", "--bounding-set", GATEWAY_CAPABILITIES));
         }
         line.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());

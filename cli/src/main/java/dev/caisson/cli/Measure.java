@@ -51,14 +51,14 @@ record Measure(String name, String meaning, Taking taking) {
             var object = Json.object().put("name", name).put("ours", rounded(ours));
             object.put("bare", bare.isPresent() ? Json.of(rounded(bare.getAsDouble())) : new Json.Null());
             object.put("unit", unit).put("ratio", ratio().isPresent() ? Json.of(rounded(ratio().getAsDouble())) : new Json.Null());
-            object.put("target", target).put("met", met());
+            object.put("target", rounded(target)).put("met", met());
             return (note.isEmpty() ? object : object.put("note", note)).done();
         }
 
         String line(String name) {
             String against = bare.isPresent() ? ", bare " + rounded(bare.getAsDouble()) + " " + unit + ", ratio " + ratio().stream().mapToObj(each -> Double.toString(rounded(each))).findFirst().orElse("none") : "";
             String verdict = met() ? Console.paint(1, "32", "met") : Console.paint(1, "31", "MISSED");
-            return name + ": " + rounded(ours) + " " + unit + against + ", target " + (atLeast ? ">= " : "<= ") + target + (ofRatio ? " x bare" : " " + unit) + ", " + verdict + (note.isEmpty() ? "" : " (" + note + ")");
+            return name + ": " + rounded(ours) + " " + unit + against + ", target " + (atLeast ? ">= " : "<= ") + rounded(target) + (ofRatio ? " x bare" : " " + unit) + ", " + verdict + (note.isEmpty() ? "" : " (" + note + ")");
         }
 
         private static double rounded(double value) {

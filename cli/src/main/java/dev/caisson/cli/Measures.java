@@ -38,7 +38,7 @@ final class Measures {
             new Measure("delete-to-receipt", "ms p50 from delete to its receipt", Measures::deleteToReceipt),
             new Measure("idle-memory", "MiB of PSS an idle gvisor sandbox, ours included, at 16 alive", Measures::idleMemory),
             new Measure("processes-memory", "MiB resident of our processes together, with 100 sandboxes alive", Measures::processesMemory),
-            new Measure("cycles", "things leaked in 2,000 cycles of create, run and delete", Measures::cycles)), E2bMeasures.ALL, PreviewMeasures.ALL).flatMap(List::stream).toList();
+            new Measure("cycles", "things leaked in 2,000 cycles of create, run and delete", Measures::cycles)), E2bMeasures.ALL, PreviewMeasures.ALL, EgressMeasures.ALL).flatMap(List::stream).toList();
 
     private static Measure.Figure cliStart(Bench bench) throws Exception {
         String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();

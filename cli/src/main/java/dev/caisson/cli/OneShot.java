@@ -22,6 +22,9 @@ import org.jspecify.annotations.Nullable;
 /// holds a shared lock on `run/users.lock`, and whoever leaves and gets it alone takes the address away first.
 /// Threads: one.
 final class OneShot implements AutoCloseable {
+    /// How the front listens when nobody has said.
+    static final Launch.Listening LISTENING = new Launch.Listening("127.0.0.1:0", List.of("--domain", "preview.localhost", "--tls-listen", "off"));
+
     private static final Duration ENDED_WITHIN = Duration.ofSeconds(20);
 
     private final Installation installation;
@@ -36,7 +39,7 @@ final class OneShot implements AutoCloseable {
     }
 
     /// Takes part in the processes that run for other command lines, or starts them.
-    static OneShot join(Installation installation) {
+    static OneShot join(Installation installation, Launch.Listening listening) {
         Launch.ensureUsers();
         installation.prepare();
         try (var mutex = open(installation.run().resolve("start.lock")); var _ = mutex.lock()) {
@@ -46,7 +49,7 @@ final class OneShot implements AutoCloseable {
                 if (answers(installation)) {
                     return new OneShot(installation, users, new RandomAccessFile(pipe(installation).toFile(), "rw"));
                 }
-                return new OneShot(installation, users, start(installation));
+                return new OneShot(installation, users, start(installation, listening));
             } catch (IOException | RuntimeException e) {
                 users.close();
                 throw e;
@@ -76,7 +79,7 @@ final class OneShot implements AutoCloseable {
         }
     }
 
-    private static RandomAccessFile start(Installation installation) throws IOException {
+    private static RandomAccessFile start(Installation installation, Launch.Listening listening) throws IOException {
         installation.forget();
         awaitEnded(installation);
         clear(installation);
@@ -85,7 +88,7 @@ final class OneShot implements AutoCloseable {
         // Both ways, because opening a pipe for writing waits for a reader; the processes open it for reading.
         var pipe = new RandomAccessFile(tie.toFile(), "rw");
         try {
-            var launch = new Launch(installation, new Launch.Listening("127.0.0.1:0", List.of("--domain", "preview.localhost", "--tls-listen", "off")), true);
+            var launch = new Launch(installation, listening, true);
             Installation.writePrivate(installation.key(), launch.key() + "\n");
             var started = new HashMap<String, Process>();
             var logStarts = new HashMap<String, Long>();

@@ -11,6 +11,7 @@ import java.util.Optional;
 /// Cleanup: close ends what was started for it.
 final class Session implements AutoCloseable {
     private final Caisson caisson;
+    private final Installation installation;
     private final Optional<OneShot> oneShot;
 
     /// Where the installation listens, and the key for it.
@@ -21,31 +22,38 @@ final class Session implements AutoCloseable {
         }
     }
 
-    private Session(Caisson caisson, Optional<OneShot> oneShot) {
+    private Session(Caisson caisson, Installation installation, Optional<OneShot> oneShot) {
         this.caisson = caisson;
+        this.installation = installation;
         this.oneShot = oneShot;
     }
 
     /// Uses what runs, and starts nothing.
     static Session open() {
         if (isRemote()) {
-            return new Session(Caisson.connect(), Optional.empty());
+            return new Session(Caisson.connect(), Installation.ofEnvironment(), Optional.empty());
         }
-        return new Session(Installation.ofEnvironment().connect(), Optional.empty());
+        var installation = Installation.ofEnvironment();
+        return new Session(installation.connect(), installation, Optional.empty());
     }
 
     /// Uses what runs, and starts what is missing for as long as this session is open.
     static Session openOrStart() {
         if (isRemote()) {
-            return new Session(Caisson.connect(), Optional.empty());
+            return new Session(Caisson.connect(), Installation.ofEnvironment(), Optional.empty());
         }
         var installation = Installation.ofEnvironment();
         if (installation.isUp()) {
-            return new Session(installation.connect(), Optional.empty());
+            return new Session(installation.connect(), installation, Optional.empty());
         }
-        var oneShot = OneShot.join(installation);
+        return start(installation, OneShot.LISTENING);
+    }
+
+    /// Starts that installation, or takes part in the run of others.
+    static Session start(Installation installation, Launch.Listening listening) {
+        var oneShot = OneShot.join(installation, listening);
         try {
-            return new Session(installation.connect(), Optional.of(oneShot));
+            return new Session(installation.connect(), installation, Optional.of(oneShot));
         } catch (CaissonException e) {
             oneShot.close();
             throw e;
@@ -65,7 +73,7 @@ final class Session implements AutoCloseable {
     /// For what the SDK does not speak.
     Address address() {
         try {
-            String key = isRemote() ? System.getenv("CAISSON_KEY") : Files.readString(Installation.ofEnvironment().key());
+            String key = isRemote() ? System.getenv("CAISSON_KEY") : Files.readString(installation.key());
             return new Address(caisson.url(), key.strip());
         } catch (IOException e) {
             throw new CliException("cannot read the key of the installation: " + e.getMessage(), "run it as root, or set CAISSON_URL and CAISSON_KEY", e);

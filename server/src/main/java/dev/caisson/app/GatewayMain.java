@@ -12,6 +12,7 @@ import dev.caisson.link.Link;
 import dev.caisson.link.LinkLimits;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFileAttributeView;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -99,11 +100,13 @@ public final class GatewayMain {
 
     /// Device and inode of the namespace; empty while there is none: a namespace's file is not on the disk that the directory is on.
     private static String identity(Home home) throws IOException {
-        Path network = home.gatewayNetwork();
-        if (!Files.exists(network) || Files.getAttribute(network, "unix:dev").equals(Files.getAttribute(home.run(), "unix:dev"))) {
+        try {
+            var file = Files.readAttributes(home.gatewayNetwork(), "unix:dev,ino");
+            boolean isPlainFile = Files.getAttribute(home.run(), "unix:dev").equals(file.get("dev"));
+            return isPlainFile ? "" : file.get("dev") + ":" + file.get("ino");
+        } catch (NoSuchFileException _) {
             return "";
         }
-        return Files.getAttribute(network, "unix:dev") + ":" + Files.getAttribute(network, "unix:ino");
     }
 
     /// A node that began anew has made another network, in which this process has no sockets and may open none: whoever keeps it starts it again.

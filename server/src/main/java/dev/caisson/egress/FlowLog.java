@@ -2,8 +2,10 @@ package dev.caisson.egress;
 
 import dev.caisson.json.Forms;
 import dev.caisson.sandbox.Flow;
+import dev.caisson.sandbox.SandboxException;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,9 +15,11 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /// What one sandbox has tried to reach: a file with one JSON object a line, and the file before it. Each is at most 1 MiB, so a log forgets its oldest entries.
 ///
@@ -48,10 +52,32 @@ final class FlowLog implements AutoCloseable {
     /// Goes on where an earlier gateway stopped.
     static FlowLog open(Path directory, String sandbox, InstantSource clock) throws IOException {
         Path file = file(directory, sandbox);
+        cutToWholeLines(file);
         var before = after(file, 0, Integer.MAX_VALUE);
         long bytes = before.stream().mapToLong(flow -> flow.sent() + flow.received()).sum();
         long last = before.stream().mapToLong(Flow::number).max().orElse(0);
         return new FlowLog(file, clock, bytes, last, Files.exists(file) ? Files.size(file) : 0);
+    }
+
+    /// An earlier gateway was killed while it wrote its last line; what is written next must not become part of it.
+    private static void cutToWholeLines(Path file) throws IOException {
+        if (!Files.exists(file)) {
+            return;
+        }
+        byte[] bytes = Files.readAllBytes(file);
+        int whole = bytes.length;
+        while (whole > 0 && bytes[whole - 1] != '\n') {
+            whole--;
+        }
+        if (whole < bytes.length) {
+            cut(file, whole);
+        }
+    }
+
+    private static void cut(Path file, long size) throws IOException {
+        try (var channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+            channel.truncate(size);
+        }
     }
 
     static Path file(Path directory, String sandbox) {
@@ -110,9 +136,7 @@ final class FlowLog implements AutoCloseable {
                 Files.move(file, older(file), StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
                 size = 0;
             }
-            try (OutputStream out = Files.newOutputStream(file, StandardOpenOption.CREATE, StandardOpenOption.APPEND)) {
-                out.write(line);
-            }
+            append(line);
             size += line.length;
             failed = false;
         } catch (IOException e) {
@@ -120,6 +144,18 @@ final class FlowLog implements AutoCloseable {
                 failed = true;
                 System.getLogger(FlowLog.class.getName()).log(System.Logger.Level.WARNING, "flow log " + file + " cannot be written, its entries are lost: " + e.getMessage());
             }
+        }
+    }
+
+    private void append(byte[] line) throws IOException {
+        try (OutputStream out = Files.newOutputStream(file, StandardOpenOption.CREATE, StandardOpenOption.APPEND)) {
+            out.write(line);
+        } catch (IOException e) {
+            // The disk may have had room for half of it.
+            if (Files.exists(file)) {
+                cut(file, size);
+            }
+            throw e;
         }
     }
 
@@ -154,17 +190,27 @@ final class FlowLog implements AutoCloseable {
         return all.stream().filter(flow -> flow.number() > number).limit(limit).toList();
     }
 
-    /// Lines that are not whole are passed over: the gateway was killed while it wrote them.
+    /// Lines that are not whole are passed over: one damaged line must not cost a sandbox its way out.
     private static List<Flow> read(Path file) throws IOException {
         if (!Files.exists(file)) {
             return List.of();
         }
         var flows = new ArrayList<Flow>();
-        for (String line : Files.readString(file).split("\n")) {
-            if (line.endsWith("}")) {
-                flows.add(Forms.FLOW.read(line.getBytes(StandardCharsets.UTF_8)));
+        byte[] bytes = Files.readAllBytes(file);
+        for (int from = 0, to = 0; to < bytes.length; to++) {
+            if (bytes[to] == '\n') {
+                readLine(Arrays.copyOfRange(bytes, from, to)).ifPresent(flows::add);
+                from = to + 1;
             }
         }
         return flows;
+    }
+
+    private static Optional<Flow> readLine(byte[] line) {
+        try {
+            return Optional.of(Forms.FLOW.read(line));
+        } catch (SandboxException _) {
+            return Optional.empty();
+        }
     }
 }

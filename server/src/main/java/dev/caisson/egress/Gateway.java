@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.GeneralSecurityException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -21,6 +22,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Collectors;
 
 /// The gateway: takes what sandboxes send, finds out whose it is by where it came from, and lets that sandbox's [Outlet] decide.
@@ -33,6 +35,7 @@ public final class Gateway implements AutoCloseable {
     private static final int MAX_BUSY = 64;
     private static final int PRUNED_AFTER = 100;
     private static final int TCP = 6;
+    private static final Duration ACCEPT_PAUSE = Duration.ofMillis(10);
     private static final Map<Integer, String> PROTOCOLS = Map.of(TCP, "tcp", 17, "udp", 1, "icmp", 58, "icmp", 132, "sctp");
     private static final System.Logger LOG = System.getLogger(Gateway.class.getName());
 
@@ -80,13 +83,18 @@ public final class Gateway implements AutoCloseable {
     }
 
     private void acceptAll() {
+        boolean complained = false;
         while (sockets.connections().isOpen()) {
             try {
                 accepted(sockets.connections().accept());
+                complained = false;
             } catch (IOException e) {
-                if (sockets.connections().isOpen()) {
+                if (sockets.connections().isOpen() && !complained) {
                     LOG.log(System.Logger.Level.WARNING, "a connection could not be accepted: " + e.getMessage());
                 }
+                complained = true;
+                // Of descriptors there may be too few for a while; nobody gains from asking again at once.
+                LockSupport.parkNanos(ACCEPT_PAUSE.toNanos());
             }
         }
     }
@@ -96,8 +104,9 @@ public final class Gateway implements AutoCloseable {
         var local = (InetSocketAddress) client.getLocalAddress();
         Outlet outlet = byAddress.get(source.getAddress());
         if (outlet == null || !connections.tryAcquire()) {
-            client.setOption(StandardSocketOptions.SO_LINGER, 0);
-            client.close();
+            try (client) {
+                client.setOption(StandardSocketOptions.SO_LINGER, 0);
+            }
             return;
         }
         Thread.ofVirtual().name("egress").start(() -> {
@@ -139,10 +148,11 @@ public final class Gateway implements AutoCloseable {
 
     private void readRefusals() {
         try {
-            sockets.refused().read(packet -> {
-                Outlet outlet = byAddress.get(packet.source());
+            sockets.refused().read(refused -> {
+                // By the link: a source address is what the sender says.
+                Outlet outlet = byAddress.get(refused.sandbox());
                 if (outlet != null) {
-                    refused(outlet, packet);
+                    refused(outlet, refused.packet());
                 }
             });
         } catch (IOException e) {
@@ -150,11 +160,14 @@ public final class Gateway implements AutoCloseable {
         }
     }
 
-    private static void refused(Outlet outlet, RefusedPackets.Refused packet) {
+    private static void refused(Outlet outlet, RefusedPackets.Packet packet) {
         String protocol = PROTOCOLS.getOrDefault(packet.protocol(), Integer.toString(packet.protocol()));
         String rule = "gateway";
         String reason = "only TCP is let out, and names";
-        if (packet.protocol() == TCP) {
+        var own = outlet.registration();
+        if (!packet.source().equals(own.address()) && !packet.source().equals(own.address6())) {
+            reason = "the source address " + packet.source().getHostAddress() + " is not the sandbox's own";
+        } else if (packet.protocol() == TCP) {
             if (outlet.judge().connect(packet.destination(), packet.port()) instanceof Admission.Refused(String by, String why)) {
                 rule = by;
                 reason = why;

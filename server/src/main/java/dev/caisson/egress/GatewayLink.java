@@ -28,6 +28,7 @@ import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JsonGenerator;
 
 /// The node's end of the link to the gateway. It knows every living sandbox, and tells them all to a gateway that has been started again, before anything else.
+/// So a node that has been started again registers all that live before it calls [#start]: the gateway forgets whom it is not told of, and cuts their connections.
 ///
 /// While there is no gateway nothing leaves, and nothing else is the matter.
 /// Threads: safe for many. Cleanup: close.
@@ -36,6 +37,7 @@ public final class GatewayLink implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofSeconds(10);
     private static final Duration ANSWER_WITHIN = Duration.ofSeconds(10);
     private static final Duration RECONNECT_PAUSE = Duration.ofMillis(50);
+    private static final System.Logger LOG = System.getLogger(GatewayLink.class.getName());
 
     private final Path socket;
     private final ReentrantLock lock = new ReentrantLock();
@@ -83,12 +85,22 @@ public final class GatewayLink implements AutoCloseable {
         try {
             ask(fresh, GatewayCall.KEEP_ONLY, out -> Json.writeTexts(out, "sandboxes", registered.keySet().stream().map(SandboxId::value).toList()));
             for (Registration registration : registered.values()) {
-                tell(fresh, registration);
+                tellOrForget(fresh, registration);
             }
             link = fresh;
             changed.signalAll();
         } finally {
             lock.unlock();
+        }
+    }
+
+    /// One that the gateway refuses has no way out, and is in nobody else's.
+    private static void tellOrForget(Link fresh, Registration registration) throws IOException, InterruptedException {
+        try {
+            tell(fresh, registration);
+        } catch (SandboxException e) {
+            LOG.log(System.Logger.Level.WARNING, "sandbox=" + registration.sandbox() + " has no way out, the gateway refuses its rules: " + e.getMessage());
+            forget(fresh, registration.sandbox());
         }
     }
 
@@ -104,17 +116,53 @@ public final class GatewayLink implements AutoCloseable {
     /// Tells the gateway of a sandbox, or of its new rules, which are in force when this returns.
     ///
     /// Returns what the sandbox needs to trust its own authority; nothing where none of its TLS is opened.
-    /// Errors: [Failure.Code#EGRESS_UNAVAILABLE]; the gateway will be told as soon as it is there.
+    /// Errors: [Failure.Code#EGRESS_UNAVAILABLE]; the gateway will be told as soon as it is there. Any other: the gateway refuses it, and what was registered before stays.
     public Optional<TrustSeeds> register(Registration registration) throws InterruptedException {
         lock.lockInterruptibly();
         try {
-            registered.put(registration.sandbox(), registration);
-            return tell(awaitLink(), registration);
+            Registration before = registered.put(registration.sandbox(), registration);
+            try {
+                return tellWithPatience(registration);
+            } catch (SandboxException e) {
+                if (e.code() != Failure.Code.EGRESS_UNAVAILABLE) {
+                    restore(registration.sandbox(), before);
+                }
+                throw e;
+            }
         } catch (IOException e) {
             throw unavailable(registration.sandbox(), e);
         } finally {
             lock.unlock();
         }
+    }
+
+    private void restore(SandboxId sandbox, @Nullable Registration before) {
+        if (before == null) {
+            registered.remove(sandbox);
+        } else {
+            registered.put(sandbox, before);
+        }
+    }
+
+    /// With the lock held. A gateway that dies meanwhile is told again by the next one.
+    private Optional<TrustSeeds> tellWithPatience(Registration registration) throws IOException, InterruptedException {
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        while (true) {
+            Link now = awaitLink(deadline);
+            try {
+                return tell(now, registration);
+            } catch (IOException _) {
+                giveUp(now);
+            }
+        }
+    }
+
+    /// With the lock held: a link that fails, or whose other end does not answer, is made anew, and then tells all.
+    private void giveUp(Link broken) {
+        if (link == broken) {
+            link = null;
+        }
+        broken.close();
     }
 
     /// The same for one that nobody waits for: soon, unless it is forgotten before.
@@ -132,12 +180,13 @@ public final class GatewayLink implements AutoCloseable {
 
     private void tellIfStill(Registration registration) {
         lock.lock();
+        Link now = link;
         try {
-            if (link != null && registered.get(registration.sandbox()) == registration) {
-                tell(link, registration);
+            if (now != null && registered.get(registration.sandbox()) == registration) {
+                tellOrForget(now, registration);
             }
-        } catch (IOException | SandboxException _) {
-            // It is told when it connects again.
+        } catch (IOException _) {
+            giveUp(now);
         } catch (InterruptedException _) {
             Thread.currentThread().interrupt();
         } finally {
@@ -148,15 +197,24 @@ public final class GatewayLink implements AutoCloseable {
     /// It is gone: its connections are cut.
     public void forget(SandboxId sandbox) throws InterruptedException {
         lock.lockInterruptibly();
+        Link now = link;
         try {
             registered.remove(sandbox);
-            if (link != null) {
-                ask(link, GatewayCall.FORGET, out -> out.writeStringProperty("sandbox", sandbox.value()));
+            if (now != null) {
+                forget(now, sandbox);
             }
         } catch (IOException _) {
-            // It is told when it connects again.
+            giveUp(now);
         } finally {
             lock.unlock();
+        }
+    }
+
+    private static void forget(Link link, SandboxId sandbox) throws IOException, InterruptedException {
+        try {
+            ask(link, GatewayCall.FORGET, out -> out.writeStringProperty("sandbox", sandbox.value()));
+        } catch (SandboxException e) {
+            LOG.log(System.Logger.Level.WARNING, "sandbox=" + sandbox + " is not wholly forgotten by the gateway: " + e.getMessage());
         }
     }
 
@@ -166,7 +224,7 @@ public final class GatewayLink implements AutoCloseable {
             Link now;
             lock.lockInterruptibly();
             try {
-                now = awaitLink();
+                now = awaitLink(System.nanoTime() + PATIENCE.toNanos());
             } finally {
                 lock.unlock();
             }
@@ -181,15 +239,19 @@ public final class GatewayLink implements AutoCloseable {
     }
 
     /// With the lock held.
-    private Link awaitLink() throws IOException, InterruptedException {
-        long left = PATIENCE.toNanos();
-        while (link == null) {
+    private Link awaitLink(long deadline) throws IOException, InterruptedException {
+        while (true) {
+            Link now = link;
+            if (now != null && now.over().isEmpty()) {
+                return now;
+            }
+            long left = deadline - System.nanoTime();
             if (left <= 0) {
                 throw new LinkException("no gateway answers at " + socket);
             }
-            left = changed.awaitNanos(left);
+            // In turns: nobody says at once that the link which is there is over.
+            long _ = changed.awaitNanos(Math.min(left, RECONNECT_PAUSE.toNanos()));
         }
-        return link;
     }
 
     private static Optional<TrustSeeds> tell(Link link, Registration registration) throws IOException, InterruptedException {
@@ -222,6 +284,9 @@ public final class GatewayLink implements AutoCloseable {
 
     @Override
     public void close() {
+        if (connector.getState() == Thread.State.NEW) {
+            return;
+        }
         connector.interrupt();
         try {
             connector.join(Duration.ofSeconds(5));

@@ -7,11 +7,11 @@ import java.util.Optional;
 
 /// Moves bytes from one connection to another until the first has no more, then says so to the other.
 ///
-/// A quiet connection holds 2 KiB; one that fills them is lent a large buffer until it is quiet again, so that thousands of quiet ones cost little and a
+/// A quiet connection holds 1 KiB a direction; one that fills them is lent a large buffer until it is quiet again, so that thousands of quiet ones cost little and a
 /// busy one runs at full speed.
 /// Threads: one.
 final class Pump {
-    private static final int SMALL = 2 * 1024;
+    private static final int SMALL = 1024;
     /// Less in one read than this, and a connection is quiet again.
     private static final int BUSY = 16 * 1024;
 

@@ -7,8 +7,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.List;
 import java.util.Objects;
 import java.util.OptionalInt;
+import java.util.concurrent.locks.ReentrantLock;
 
 /// The namespace that every sandbox's network leads to, and nothing leads out of: no uplink, no forwarding, no translation. Its rules (`gateway.nft`) hand
 /// connections to the gateway's listener and refuse the rest.
@@ -34,6 +36,7 @@ public final class GatewayNetwork implements AutoCloseable {
     private static final int MARKED_TABLE = 100;
     private static final int INSIDE_INDEX = 2;
     private static final Duration BOUND = Duration.ofSeconds(10);
+    private static final ReentrantLock MAKING = new ReentrantLock();
 
     private final Home home;
     private final Netlink route;
@@ -54,15 +57,40 @@ public final class GatewayNetwork implements AutoCloseable {
         Path path = home.gatewayNetwork();
         Files.createDirectories(home.plugs());
         Files.setPosixFilePermissions(home.plugs(), PosixFilePermissions.fromString("rwx------"));
-        if (!Mounts.isMounted(path)) {
-            make(home);
-        }
+        makeWhereMissing(home, path);
+        return join(home);
+    }
+
+    /// One that is there.
+    private static GatewayNetwork join(Home home) throws IOException, InterruptedException {
+        String path = home.gatewayNetwork().toString();
         return OwnThread.leaving(OwnThread.Namespace.NETWORK, () -> {
-            int namespace = NativeLinux.open(path.toString(), NativeLinux.O_RDONLY);
-            NativeLinux.setns(namespace, NativeLinux.CLONE_NEWNET, path.toString());
-            var route = Netlink.open(Netlink.ROUTE);
-            return new GatewayNetwork(home, route, Netlink.open(Netlink.NETFILTER), namespace);
+            int namespace = NativeLinux.open(path, NativeLinux.O_RDONLY);
+            Netlink route = null;
+            try {
+                NativeLinux.setns(namespace, NativeLinux.CLONE_NEWNET, path);
+                route = Netlink.open(Netlink.ROUTE);
+                return new GatewayNetwork(home, route, Netlink.open(Netlink.NETFILTER), namespace);
+            } catch (IOException e) {
+                if (route != null) {
+                    route.close();
+                }
+                NativeLinux.close(namespace);
+                throw e;
+            }
         });
+    }
+
+    /// One at a time: of one home there is one node.
+    private static void makeWhereMissing(Home home, Path path) throws IOException, InterruptedException {
+        MAKING.lockInterruptibly();
+        try {
+            if (!Mounts.isMounted(path)) {
+                make(home);
+            }
+        } finally {
+            MAKING.unlock();
+        }
     }
 
     /// Whole or not at all: it gets its name last.
@@ -83,6 +111,12 @@ public final class GatewayNetwork implements AutoCloseable {
     }
 
     private static void furnish() throws IOException {
+        // A new namespace takes these from the machine, which may forward. Strict sources bind ARP too: the table of neighbours is one for the whole machine, and must not
+        // be filled by whoever asks under a thousand names.
+        for (String setting : List.of("ipv4/ip_forward=0", "ipv6/conf/all/forwarding=0", "ipv4/conf/all/rp_filter=1", "ipv4/conf/all/accept_redirects=0", "ipv4/conf/all/proxy_arp=0")) {
+            int equals = setting.indexOf('=');
+            Files.writeString(Path.of("/proc/sys/net", setting.substring(0, equals)), setting.substring(equals + 1));
+        }
         try (var inside = Netlink.open(Netlink.ROUTE)) {
             Links.address(inside, "lo", Links.LOOPBACK_INDEX, InetAddress.ofLiteral(RESOLVER).getAddress(), 32);
             Links.address(inside, "lo", Links.LOOPBACK_INDEX, InetAddress.ofLiteral(RESOLVER6).getAddress(), 128);
@@ -111,11 +145,11 @@ public final class GatewayNetwork implements AutoCloseable {
     /// Errors: a [NativeException] EEXIST when one with that number is there.
     public NetworkPlug plug(int index) throws IOException, InterruptedException {
         var plug = NetworkPlug.of(home, index);
-        // What an earlier sandbox at this number was refused is not this one's.
-        Refusals.forget(filter, plug.link());
         new NetworkNamespace(plug.namespace()).create(() -> {
             try (var inside = Netlink.open(Netlink.ROUTE)) {
                 Links.addPair(inside, NetworkPlug.INSIDE, INSIDE_INDEX, plug.link(), plug.linkIndex(), namespace);
+                // What an earlier sandbox at this number was refused is not this one's.
+                Refusals.forget(filter, plug.link());
                 Links.up(inside, NetworkPlug.INSIDE, INSIDE_INDEX, 0);
                 Links.address(inside, NetworkPlug.INSIDE, INSIDE_INDEX, plug.address().getAddress(), NetworkPlug.PREFIX);
                 Links.address(inside, NetworkPlug.INSIDE, INSIDE_INDEX, plug.address6().getAddress(), NetworkPlug.PREFIX6);
@@ -150,7 +184,7 @@ public final class GatewayNetwork implements AutoCloseable {
         if (index.isEmpty() || !Mounts.isMounted(home.gatewayNetwork())) {
             return new NetworkNamespace(namespace).refusedPackets();
         }
-        try (var gateway = open(home)) {
+        try (var gateway = join(home)) {
             return gateway.refusedPackets(new NetworkPlug(index.getAsInt(), namespace));
         }
     }

@@ -3,6 +3,7 @@ package dev.caisson.host;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.OptionalInt;
 
 /// Where one sandbox is plugged in: its network namespace, and the link between that and the gateway's namespace. Everything follows from the number.
@@ -45,9 +46,15 @@ public record NetworkPlug(int index, Path namespace) {
         return FIRST_LINK_INDEX + index;
     }
 
+    /// The address of the sandbox whose link's end has that number; empty when it is none of ours.
+    static Optional<InetAddress> addressAtLink(int linkIndex) {
+        int index = linkIndex - FIRST_LINK_INDEX;
+        return index < 0 || index >= MAX ? Optional.empty() : Optional.of(address(gatewayBytes(index, 1)));
+    }
+
     /// The sandbox's address.
     public InetAddress address() {
-        return address(gatewayBytes(1));
+        return address(gatewayBytes(index, 1));
     }
 
     public InetAddress address6() {
@@ -56,14 +63,14 @@ public record NetworkPlug(int index, Path namespace) {
 
     /// The gateway's end, one below the sandbox's.
     byte[] gatewayBytes() {
-        return gatewayBytes(0);
+        return gatewayBytes(index, 0);
     }
 
     byte[] gatewayBytes6() {
         return gatewayBytes6(0);
     }
 
-    private byte[] gatewayBytes(int above) {
+    private static byte[] gatewayBytes(int index, int above) {
         int address = FIRST_ADDRESS + 4 * index + 1 + above;
         return new byte[] {(byte) (address >> 24), (byte) (address >> 16), (byte) (address >> 8), (byte) address};
     }

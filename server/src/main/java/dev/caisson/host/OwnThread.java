@@ -12,6 +12,8 @@ import java.util.concurrent.FutureTask;
 /// A thread starts in the namespaces of the thread that makes it. The JDK makes threads in passing: a carrier when a virtual thread is woken, a
 /// reaper when a process is started, a cleaner at the first file. One made by a thread that is still inside would serve the whole node from inside a
 /// sandbox's namespace, and keep it alive. So: return first, finish then; start no process inside; have the cleaner made before.
+///
+/// What was begun is finished, also for a caller who is interrupted meanwhile: he hears of it, and still has its result to undo. So the work is short and waits for nobody.
 final class OwnThread {
     static {
         try {
@@ -34,9 +36,12 @@ final class OwnThread {
                 NativeLinux.close(home);
             }
         });
+        if (Thread.interrupted()) {
+            throw new InterruptedException("before leaving " + namespace);
+        }
         Thread.ofPlatform().name("leaving-" + namespace).daemon().start(task);
         try {
-            return task.get();
+            return finished(task);
         } catch (ExecutionException e) {
             if (e.getCause() instanceof IOException io) {
                 throw io;
@@ -45,6 +50,23 @@ final class OwnThread {
                 throw failure;
             }
             throw new IllegalStateException("on a thread of its own", e.getCause());
+        }
+    }
+
+    private static <T> T finished(FutureTask<T> task) throws ExecutionException {
+        boolean interrupted = false;
+        try {
+            while (true) {
+                try {
+                    return task.get();
+                } catch (InterruptedException _) {
+                    interrupted = true;
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 

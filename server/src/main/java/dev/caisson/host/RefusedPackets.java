@@ -21,6 +21,7 @@ public final class RefusedPackets {
     private static final byte BIND = 1;
     private static final byte COPY_PACKET = 2;
     private static final int COPIED_BYTES = 96;
+    private static final int LINK = 4;
     private static final int PAYLOAD = 9;
     private static final int MAX_MESSAGE = 64 * 1024;
     private static final int ENOBUFS = 105;
@@ -35,11 +36,18 @@ public final class RefusedPackets {
         this.netlink = netlink;
     }
 
-    /// Where a refused packet came from and wanted to go.
+    /// Whose a refused packet was, and where it wanted to go.
     ///
+    /// @param sandbox the IPv4 address of the sandbox at whose link it came in, whatever it called its source
+    /// @param packet what its header says
+    public record Refused(InetAddress sandbox, Packet packet) {}
+
+    /// What the header of a packet says.
+    ///
+    /// @param source as its sender wrote it, which is no proof of anything
     /// @param protocol of IP, such as 17
     /// @param port 0 when the protocol has none, or the packet is a fragment
-    public record Refused(InetAddress source, InetAddress destination, int protocol, int port) {}
+    public record Packet(InetAddress source, InetAddress destination, int protocol, int port) {}
 
     /// In the gateway's namespace.
     static RefusedPackets open() throws IOException {
@@ -78,16 +86,22 @@ public final class RefusedPackets {
             var read = ByteBuffer.wrap(buffer, 0, length).order(ByteOrder.nativeOrder());
             for (int at = 0; at + NetlinkMessage.HEADER_BYTES + 4 <= length; at += Math.max(NetlinkMessage.HEADER_BYTES, read.getInt(at) + 3 & ~3)) {
                 if (read.getShort(at + 4) == PACKET) {
-                    Refusals.attribute(Arrays.copyOfRange(buffer, at, Math.min(length, at + read.getInt(at))), NetlinkMessage.HEADER_BYTES + 4, PAYLOAD)
-                            .flatMap(RefusedPackets::parse)
-                            .ifPresent(listener::refused);
+                    told(Arrays.copyOfRange(buffer, at, Math.min(length, Math.max(at, at + read.getInt(at))))).ifPresent(listener::refused);
                 }
             }
         }
     }
 
+    private static Optional<Refused> told(byte[] message) {
+        int attributes = NetlinkMessage.HEADER_BYTES + 4;
+        return Refusals.attribute(message, attributes, LINK)
+                .filter(link -> link.length == 4)
+                .flatMap(link -> NetworkPlug.addressAtLink(ByteBuffer.wrap(link).getInt()))
+                .flatMap(sandbox -> Refusals.attribute(message, attributes, PAYLOAD).flatMap(RefusedPackets::parse).map(packet -> new Refused(sandbox, packet)));
+    }
+
     /// An IP packet's beginning; empty for what is not one, or is too short.
-    static Optional<Refused> parse(byte[] packet) {
+    static Optional<Packet> parse(byte[] packet) {
         try {
             return switch (packet.length == 0 ? 0 : packet[0] >> 4 & 15) {
                 case 4 -> Optional.of(version4(ByteBuffer.wrap(packet)));
@@ -99,21 +113,21 @@ public final class RefusedPackets {
         }
     }
 
-    private static Refused version4(ByteBuffer packet) throws UnknownHostException {
+    private static Packet version4(ByteBuffer packet) throws UnknownHostException {
         int header = (packet.get(0) & 15) * 4;
         int protocol = packet.get(9) & 0xff;
         boolean first = (packet.getShort(6) & 0x1fff) == 0;
-        return new Refused(address(packet, 12, 4), address(packet, 16, 4), protocol, first ? port(packet, header, protocol) : 0);
+        return new Packet(address(packet, 12, 4), address(packet, 16, 4), protocol, first ? port(packet, header, protocol) : 0);
     }
 
-    private static Refused version6(ByteBuffer packet) throws UnknownHostException {
+    private static Packet version6(ByteBuffer packet) throws UnknownHostException {
         int protocol = packet.get(6) & 0xff;
         int at = 40;
         for (int extensions = 0; extensions < 4 && (protocol == HOP_BY_HOP || protocol == DESTINATION_OPTIONS); extensions++) {
             protocol = packet.get(at) & 0xff;
             at += ((packet.get(at + 1) & 0xff) + 1) * 8;
         }
-        return new Refused(address(packet, 8, 16), address(packet, 24, 16), protocol, port(packet, at, protocol));
+        return new Packet(address(packet, 8, 16), address(packet, 24, 16), protocol, port(packet, at, protocol));
     }
 
     private static int port(ByteBuffer packet, int header, int protocol) {

@@ -100,7 +100,7 @@ final class Keeper {
     void goOn() throws InterruptedException {
         try {
             openDoor();
-            wayOut.openAgain();
+            openWayOutAgain();
             restAsTheRowSays();
             awaitGoingOn();
             Optional<Agent> agent = awaitHello(REDIAL_PATIENCE);
@@ -117,15 +117,24 @@ final class Keeper {
         tearDown();
     }
 
+    /// Its network may have gone with a gateway's network that somebody removed: that costs it its way out, not its life.
+    private void openWayOutAgain() {
+        try {
+            wayOut.openAgain();
+        } catch (IOException e) {
+            log(System.Logger.Level.WARNING, "it has no way out any more: " + e.getMessage());
+        }
+    }
+
     private void create(long startedNanos, Optional<StartCommand> start) throws IOException, InterruptedException {
         machine.journal().intend(entry);
         // 0711: the wall's own user (a mapped one, for containers) must reach what is mounted below, nobody needs to list it.
         Files.createDirectory(boot.directory(), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx--x--x")));
         openDoor();
-        // Before the first packet can be sent. Nobody who may reach nothing waits for a gateway.
-        wayOut.open();
+        wayOut.begin();
         driver().boot(boot);
         Agent agent = awaitHello(HELLO_PATIENCE).orElseThrow(this::neverSaidHello);
+        wayOut.awaitOpen();
         adopt(agent);
         if (start.isPresent()) {
             new TemplateStart(machine, boot, entry, commands, () -> isEnding() || isDead()).begin(agent, start.get());
@@ -194,9 +203,10 @@ final class Keeper {
                 "the agent of sandbox " + entry.id() + " did not say hello; " + driver().name() + " has written to " + boot.directory(), "`caisson doctor` says what this machine can run");
     }
 
-    /// Says, before anybody can ask for its commands, that they are not known yet.
+    /// Says, before anybody can ask for its commands, that they are not known yet; and what it may reach, before the gateway is spoken to.
     void expectToTakeUp() {
         takingUp = true;
+        wayOut.remember();
     }
 
     /// Says, before the gateway is told of anybody, that this one lives.

@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashSet;
@@ -29,13 +30,14 @@ import org.jspecify.annotations.Nullable;
 final class Plugs implements AutoCloseable {
     /// Kept ready. One costs the kernel about 0.3 MiB.
     static final int READY = 8;
+    private static final Duration RETRY = Duration.ofSeconds(1);
 
     private final Home home;
     private final Reclaimer reclaimer;
     private final @Nullable GatewayNetwork gateway;
     private final String unfit;
     private final ReentrantLock lock = new ReentrantLock();
-    private final Condition taken = lock.newCondition();
+    private final Condition changed = lock.newCondition();
     private final Deque<Path> ready = new ArrayDeque<>();
     private final Thread maker = Thread.ofPlatform().name("plugs").daemon().unstarted(this::keepReady);
     private int next;
@@ -82,29 +84,50 @@ final class Plugs implements AutoCloseable {
         }
     }
 
+    /// Never interrupted: what is being made when it closes is ready, and removed, a moment later.
     private void keepReady() {
+        boolean complained = false;
         try {
-            while (true) {
-                lock.lockInterruptibly();
+            while (awaitWant(complained ? RETRY : Duration.ZERO)) {
                 try {
-                    while (ready.size() >= READY) {
-                        taken.await();
+                    add(make());
+                    complained = false;
+                } catch (IOException e) {
+                    if (!complained) {
+                        log("no plug can be made ahead: " + e.getMessage());
                     }
-                } finally {
-                    lock.unlock();
-                }
-                Path made = make();
-                lock.lockInterruptibly();
-                try {
-                    ready.add(made);
-                } finally {
-                    lock.unlock();
+                    complained = true;
                 }
             }
         } catch (InterruptedException _) {
-            // Closed.
-        } catch (IOException e) {
-            log("no plug can be made ahead: " + e.getMessage());
+            log("no more plugs are made ahead");
+        }
+    }
+
+    /// Waits for that long, and until one more is wanted; false when it closes.
+    private boolean awaitWant(Duration pause) throws InterruptedException {
+        lock.lockInterruptibly();
+        try {
+            long left = pause.toNanos();
+            while (!closed && (left > 0 || ready.size() >= READY)) {
+                if (left > 0) {
+                    left = changed.awaitNanos(left);
+                } else {
+                    changed.await();
+                }
+            }
+            return !closed;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void add(Path made) {
+        lock.lock();
+        try {
+            ready.add(made);
+        } finally {
+            lock.unlock();
         }
     }
 
@@ -114,7 +137,7 @@ final class Plugs implements AutoCloseable {
         try {
             Path one = ready.poll();
             if (one != null) {
-                taken.signal();
+                changed.signalAll();
                 return one;
             }
         } finally {
@@ -191,13 +214,13 @@ final class Plugs implements AutoCloseable {
 
     @Override
     public void close() {
-        maker.interrupt();
         lock.lock();
         try {
             if (closed) {
                 return;
             }
             closed = true;
+            changed.signalAll();
         } finally {
             lock.unlock();
         }

@@ -5,8 +5,12 @@ import dev.caisson.egress.TrustSeeds;
 import dev.caisson.host.NetworkPlug;
 import dev.caisson.sandbox.Egress;
 import dev.caisson.sandbox.Failure;
+import dev.caisson.sandbox.SandboxException;
 import java.io.IOException;
 import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import org.jspecify.annotations.Nullable;
 
 /// What one sandbox may reach, kept alike in the journal, in the gateway and in the kernel's rules.
 ///
@@ -15,6 +19,7 @@ import java.util.Optional;
 final class WayOut {
     private final Machine machine;
     private final JournalEntry entry;
+    private @Nullable FutureTask<Boolean> opening;
     private volatile Egress egress;
     private volatile Optional<TrustSeeds> trust = Optional.empty();
 
@@ -33,8 +38,35 @@ final class WayOut {
         return trust;
     }
 
-    /// For a new sandbox, before it runs.
-    void open() throws IOException, InterruptedException {
+    /// For a new sandbox: begins to open it, while the wall is built. [#awaitOpen] says how that went.
+    void begin() {
+        opening = new FutureTask<>(() -> {
+            open();
+            return true;
+        });
+        Thread.ofVirtual().name("way-out-" + entry.id()).start(opening);
+    }
+
+    /// Waits until it is open. Nothing of a caller's may run before.
+    ///
+    /// Errors: [Failure.Code#EGRESS_UNAVAILABLE], and an [IOException] of the kernel's.
+    void awaitOpen() throws IOException, InterruptedException {
+        try {
+            if (opening != null) {
+                opening.get();
+            }
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof SandboxException known) {
+                throw known;
+            }
+            if (e.getCause() instanceof IOException io) {
+                throw io;
+            }
+            throw new IllegalStateException("the way out of sandbox " + entry.id(), e.getCause());
+        }
+    }
+
+    private void open() throws IOException, InterruptedException {
         Optional<Registration> registration = registration(egress);
         if (registration.isPresent() && egress.isNone()) {
             machine.gateway().registerSoon(registration.get());
@@ -58,21 +90,20 @@ final class WayOut {
         }
     }
 
-    /// Errors: [Failure.Code#EGRESS_UNAVAILABLE] when the gateway cannot be told; it is, as soon as it is there.
+    /// Errors: [Failure.Code#EGRESS_UNAVAILABLE] when the gateway cannot be told; it is, as soon as it is there. Any other: nothing has changed.
     void change(Egress other) throws InterruptedException {
-        machine.journal().changed(entry.id(), entry.spec().withEgress(other));
-        boolean addresses = other.reachesAddresses();
-        egress = other;
+        Egress before = egress;
+        become(other);
         Optional<Registration> registration = registration(other);
         if (registration.isEmpty()) {
             return;
         }
         try {
-            if (!addresses) {
+            if (!other.reachesAddresses()) {
                 machine.plugs().reachesAddresses(entry.network(), false);
             }
-            trust = machine.gateway().register(registration.get());
-            if (addresses) {
+            register(registration.get(), before);
+            if (other.reachesAddresses()) {
                 machine.plugs().reachesAddresses(entry.network(), true);
             }
         } catch (IOException e) {
@@ -80,7 +111,30 @@ final class WayOut {
         }
     }
 
+    private void register(Registration registration, Egress before) throws IOException, InterruptedException {
+        try {
+            trust = machine.gateway().register(registration);
+        } catch (SandboxException e) {
+            // A gateway that is not there will be told of the new rules. One that refuses them keeps the old ones.
+            if (e.code() != Failure.Code.EGRESS_UNAVAILABLE) {
+                become(before);
+            }
+            // Nobody will come back to the kernel's rules; the gateway judges whatever they let through, and without it nothing gets through.
+            machine.plugs().reachesAddresses(entry.network(), egress.reachesAddresses());
+            throw e;
+        }
+    }
+
+    private void become(Egress other) throws InterruptedException {
+        machine.journal().changed(entry.id(), entry.spec().withEgress(other));
+        egress = other;
+    }
+
     void close() throws InterruptedException {
+        if (opening != null) {
+            // Or it would be opened after it was closed.
+            opening.cancel(true);
+        }
         machine.gateway().forget(entry.id());
     }
 

@@ -39,7 +39,8 @@ class ClientsTest {
         probes.put("/usr/local/bin/reach", CAISSON.internet().client());
         if (!opened) {
             probes.put("/usr/local/share/ca-certificates/lab.crt", CAISSON.internet().authority());
-            assertThat(probes.bash("update-ca-certificates")).contains("1 added");
+            // What update-ca-certificates does, without its 150 programs.
+            probes.bash("cat /usr/local/share/ca-certificates/lab.crt >> /etc/ssl/certs/ca-certificates.crt");
         }
         return probes;
     }

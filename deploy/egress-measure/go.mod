@@ -1,0 +1,3 @@
+module caisson.dev/egress-measure
+
+go 1.24
