@@ -23,7 +23,7 @@ import java.util.stream.Stream;
 /// at [#RESOLVER] and [#RESOLVER6], sites at 192.0.2.0/24 and 2001:db8::/64 whose names are in `world/names.go`, and everywhere else a sink that takes every
 /// connection. The first packet of every flow is written down as it leaves the host's link, whoever answers it: what is not among [#since] did not leave.
 ///
-/// Threads: one. Cleanup: close; when this JVM dies its program removes them.
+/// Threads: one. Cleanup: close; when this JVM dies its program removes all of it.
 public final class Internet implements AutoCloseable {
     public static final String RESOLVER = "192.0.2.53";
     public static final String RESOLVER6 = "2001:db8::53";
