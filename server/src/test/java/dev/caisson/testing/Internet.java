@@ -109,7 +109,7 @@ public final class Internet implements AutoCloseable {
             in(internet, "nft", RULES);
             repository(directory.resolve("git"));
             // It outlives this JVM by as long as it takes to remove what was made.
-            String script = "ip netns exec \"$1\" \"$2\" \"$3\" " + LINK + "; ip netns del \"$1\"; ip netns del \"$4\"; rm -rf \"$3\"";
+            String script = "trap '' INT TERM HUP; ip netns exec \"$1\" \"$2\" \"$3\" " + LINK + "; ip netns del \"$1\"; ip netns del \"$4\"; rm -rf \"$3\"";
             var world = new ProcessBuilder("sh", "-c", script, "sh", internet, programs.resolve("world").toString(), directory.toString(), host).redirectError(ProcessBuilder.Redirect.INHERIT).start();
             var opened = new Internet(name, directory, programs, world);
             String said = new BufferedReader(new InputStreamReader(world.getInputStream(), StandardCharsets.UTF_8)).readLine();
