@@ -4,14 +4,12 @@ import dev.caisson.json.JsonObject;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
-import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
 import java.util.UUID;
@@ -25,7 +23,7 @@ import java.util.stream.Stream;
 /// at [#RESOLVER] and [#RESOLVER6], sites at 192.0.2.0/24 and 2001:db8::/64 whose names are in `world/names.go`, and everywhere else a sink that takes every
 /// connection. The first packet of every flow is written down as it leaves the host's link, whoever answers it: what is not among [#since] did not leave.
 ///
-/// Threads: one. Cleanup: close; when this JVM dies its program removes both namespaces.
+/// Threads: one. Cleanup: close; when this JVM dies its program removes all of it.
 public final class Internet implements AutoCloseable {
     public static final String RESOLVER = "192.0.2.53";
     public static final String RESOLVER6 = "2001:db8::53";
@@ -110,8 +108,8 @@ public final class Internet implements AutoCloseable {
             }
             in(internet, "nft", RULES);
             repository(directory.resolve("git"));
-            // It outlives this JVM by as long as it takes to remove the namespaces.
-            String script = "ip netns exec \"$1\" \"$2\" \"$3\" " + LINK + "; ip netns del \"$1\"; ip netns del \"$4\"";
+            // It outlives this JVM by as long as it takes to remove what was made.
+            String script = "trap '' INT TERM HUP; ip netns exec \"$1\" \"$2\" \"$3\" " + LINK + "; ip netns del \"$1\"; ip netns del \"$4\"; rm -rf \"$3\"";
             var world = new ProcessBuilder("sh", "-c", script, "sh", internet, programs.resolve("world").toString(), directory.toString(), host).redirectError(ProcessBuilder.Redirect.INHERIT).start();
             var opened = new Internet(name, directory, programs, world);
             String said = new BufferedReader(new InputStreamReader(world.getInputStream(), StandardCharsets.UTF_8)).readLine();
@@ -269,17 +267,8 @@ public final class Internet implements AutoCloseable {
         } catch (InterruptedException _) {
             Thread.currentThread().interrupt();
         }
-        try (var files = Files.walk(directory)) {
-            files.sorted(Comparator.reverseOrder()).forEach(file -> {
-                try {
-                    Files.delete(file);
-                } catch (IOException e) {
-                    throw new UncheckedIOException(e);
-                }
-            });
-        }
-        if (Files.exists(Path.of("/run/netns", name + "-host")) || Files.exists(Path.of("/run/netns", name + "-internet"))) {
-            throw new IOException("the internet left its namespaces");
+        if (Files.exists(directory) || Files.exists(Path.of("/run/netns", name + "-host")) || Files.exists(Path.of("/run/netns", name + "-internet"))) {
+            throw new IOException("the internet left something behind");
         }
     }
 

@@ -62,13 +62,13 @@ class AddressesTest {
     void aNameThatFlipsReachesThePublicAddressOrNothing(Tier tier) throws Exception {
         var probes = Probes.in(CAISSON, tier, Rules.list(Rules.allow("rebind.example"), Rules.allow("many.example")));
         int then = CAISSON.internet().now();
-        int reached = 0;
-        for (int i = 0; i < 20; i++) {
-            if (probes.make("http", "rebind.example", 80, Probes.get("rebind.example", "/")).got().startsWith("HTTP/1.1 200")) {
-                reached++;
-            }
+        boolean reached = false;
+        long until = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
+        // What is wrong may be remembered for a while.
+        for (int i = 0; i < 20 || !reached && System.nanoTime() < until; i++) {
+            reached |= probes.make("http", "rebind.example", 80, Probes.get("rebind.example", "/")).got().startsWith("HTTP/1.1 200");
         }
-        assertThat(reached).as("times that the name was public").isPositive();
+        assertThat(reached).as("the name was public now and then; %s", CAISSON.internet().since(then).stream().filter(event -> event.kind().equals("dns")).toList()).isTrue();
         var many = probes.make("http", "many.example", 80, Probes.get("many.example", "/"));
         assertThat(many.got()).matches(got -> got.isEmpty() || got.contains("192.0.2.1") || !got.startsWith("HTTP/1.1 200"));
         assertThat(CAISSON.internet().visitors(then)).isEmpty();

@@ -12,6 +12,7 @@ import dev.caisson.testing.Installation;
 import dev.caisson.testing.Servers;
 import dev.caisson.testing.Shell;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Tag;
@@ -133,6 +134,46 @@ class ChangesTest {
         assertThat(probes.make("tcp", "8.8.8.8", 80, Probes.get("8.8.8.8", "/")).got()).isEqualTo("SINK\n");
         CAISSON.node().setEgress(probes.id(), ALLOWED);
         assertThat(probes.make("opens", "8.8.8.8", 80).ok()).isFalse();
+    }
+
+    @ParameterizedTest
+    @EnumSource(value = Tier.class, names = {"GVISOR", "CONTAINER"})
+    void whatNoRuleEverAllowedStaysOutWhileTheyChange(Tier tier) throws Exception {
+        var probes = Probes.in(CAISSON, tier, ALLOWED);
+        probes.bash("cat > /tmp/on.py <<'PROGRAM'\nimport socket\nwhile True:\n    for a in ('8.8.8.8', '192.0.2.20', 'denied.example', 'allowed.example'):\n        try:\n"
+                + "            s = socket.create_connection((a, 80), 1)\n            s.sendall(b'GET / HTTP/1.1\\r\\nHost: denied.example\\r\\n\\r\\n')\n            s.recv(100)\n        except OSError:\n            pass\nPROGRAM\n"
+                + "setsid python3 /tmp/on.py > /dev/null 2>&1 < /dev/null &");
+        int then = CAISSON.internet().now();
+        var took = new ArrayList<Long>();
+        for (int i = 0; i < 40; i++) {
+            long began = System.nanoTime();
+            CAISSON.node().setEgress(probes.id(), i % 3 == 0 ? Rules.hosts("api.allowed.example") : i % 3 == 1 ? Rules.list(Rules.raw("203.0.113.0/24"), Rules.allow("allowed.example")) : ALLOWED);
+            took.add(TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - began));
+        }
+        took.sort(null);
+        assertThat(took.get(took.size() / 2)).as("milliseconds of a change: %s", took).isLessThan(100);
+        assertThat(CAISSON.internet().visitors(then)).isEmpty();
+        assertThat(CAISSON.internet().since(then)).noneMatch(event -> event.kind().equals("http") || event.to().equals("192.0.2.20") || event.kind().equals("dns") && event.name().equals("denied.example"));
+        CAISSON.node().setEgress(probes.id(), ALLOWED);
+        assertThat(reaches(probes)).isTrue();
+    }
+
+    @ParameterizedTest
+    @EnumSource(value = Tier.class, names = {"GVISOR", "CONTAINER"})
+    void nothingIsInheritedFromADeletedSandbox(Tier tier) throws Exception {
+        for (int i = 0; i < 6; i++) {
+            var before = Probes.in(CAISSON, tier, ALLOWED);
+            String synthetic = before.make("dns", "allowed.example", "A").got().replace("rcode=0 ", "");
+            assertThat(reaches(before)).isTrue();
+            CAISSON.node().delete(before.id());
+            var after = Probes.in(CAISSON, tier, Rules.hosts("api.allowed.example"));
+            int then = CAISSON.internet().now();
+            assertThat(after.make(List.of(probe("http", synthetic, 80, Probes.get("allowed.example", "/")), probe("hello", synthetic, 443, "allowed.example"), probe("resolve", "allowed.example"))))
+                    .noneMatch(outcome -> outcome.got().contains("\"address\"") || outcome.got().equals("record 22") || outcome.probe().contains("resolve") && outcome.ok());
+            assertThat(CAISSON.internet().since(then)).noneMatch(event -> event.kind().equals("http") || event.kind().equals("tls"));
+            assertThat(CAISSON.node().flows(after.id(), 0, 1000)).noneMatch(dev.caisson.sandbox.Flow::allowed);
+            CAISSON.node().delete(after.id());
+        }
     }
 
     @ParameterizedTest

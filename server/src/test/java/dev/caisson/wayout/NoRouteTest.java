@@ -76,6 +76,11 @@ class NoRouteTest {
         }
         assertThat(probes.make(tried)).noneMatch(Outcome::ok);
         assertThat(CAISSON.internet().since(then)).isEmpty();
+        // QUIC, to a name that is allowed.
+        if (!egress.isNone()) {
+            assertThat(probes.make("udp", "allowed.example", 443).ok()).isFalse();
+            assertThat(CAISSON.internet().since(then)).noneMatch(event -> event.protocol().equals("udp") && event.port() == 443);
+        }
         positiveTwins(tier);
     }
 
