@@ -2,16 +2,25 @@ package dev.caisson.app;
 
 import dev.caisson.egress.NameServers;
 import dev.caisson.sandbox.Failure;
+import dev.caisson.sandbox.SandboxException;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /// Where the gateway asks for names.
 final class Resolvers {
     private static final int PORT = 53;
+    /// IPv4 with or without a port, IPv6 in brackets with or without a port, or IPv6 alone.
+    private static final Pattern WRITTEN = Pattern.compile(
+            "(?:(?<four>[0-9]{1,3}(?:\\.[0-9]{1,3}){3})|\\[(?<six>[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)])(?::(?<port>[0-9]{1,5}))?|(?<bare>[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f.]*)");
 
     private Resolvers() {}
 
@@ -21,21 +30,29 @@ final class Resolvers {
             return NameServers.ofMachine();
         }
         var resolvers = new ArrayList<InetSocketAddress>();
-        for (String text : option.get().split(",")) {
+        for (String text : option.get().split(",", -1)) {
             resolvers.add(parse(text));
         }
         return List.copyOf(resolvers);
     }
 
     private static InetSocketAddress parse(String text) {
+        Matcher written = WRITTEN.matcher(text);
         try {
-            int colon = text.lastIndexOf(':');
-            boolean withPort = text.startsWith("[") ? text.indexOf("]:") > 0 : colon >= 0 && text.indexOf(':') == colon;
-            String address = withPort ? text.substring(0, colon) : text;
-            int port = withPort ? Integer.parseInt(text.substring(colon + 1)) : PORT;
-            return new InetSocketAddress(InetAddress.ofLiteral(address.replaceAll("[\\[\\]]", "")), port);
+            if (written.matches()) {
+                String address = Stream.of("four", "six", "bare").map(written::group).filter(Objects::nonNull).findFirst().orElseThrow();
+                String port = written.group("port");
+                if (port == null || Integer.parseInt(port) > 0) {
+                    return new InetSocketAddress(InetAddress.ofLiteral(address), port == null ? PORT : Integer.parseInt(port));
+                }
+            }
         } catch (IllegalArgumentException e) {
-            throw Failure.Code.BAD_REQUEST.with("not a resolver's address: '" + Failure.shown(text) + "'", "write it like 192.0.2.53 or [2001:db8::53]:53", e);
+            throw refused(text, e);
         }
+        throw refused(text, null);
+    }
+
+    private static SandboxException refused(String text, @Nullable Exception cause) {
+        return Failure.Code.BAD_REQUEST.with("not a resolver's address: '" + Failure.shown(text) + "'", "write it like 192.0.2.53 or [2001:db8::53]:53", cause);
     }
 }

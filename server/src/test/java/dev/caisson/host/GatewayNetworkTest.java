@@ -284,8 +284,13 @@ class GatewayNetworkTest {
         assertThat(inside(plug, "tcp!198.18.0.1,80")).containsExactly("198.18.0.1,80 at-once");
         assertThat(ACCEPTED).as("the honest one").hasSize(1);
         assertThat(network.refusedPackets(neighbour)).isEqualTo(neighbourBefore);
-        assertThat(TOLD).filteredOn(refused -> !refused.packet().source().equals(refused.sandbox())).as("told of the one that sent them")
-                .extracting(RefusedPackets.Refused::sandbox).containsOnly(plug.address());
+        var sources = List.of(victim, victim6, "203.0.113.9");
+        for (String source : sources) {
+            var address = InetAddress.ofLiteral(source);
+            await(() -> TOLD.stream().anyMatch(refused -> refused.packet().source().equals(address)));
+            assertThat(TOLD).filteredOn(refused -> refused.packet().source().equals(address) && refused.packet().port() != 9).as("told of the one that sent it")
+                    .extracting(RefusedPackets.Refused::sandbox).containsOnly(plug.address());
+        }
     }
 
     @Test

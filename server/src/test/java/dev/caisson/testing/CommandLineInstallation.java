@@ -81,6 +81,10 @@ public final class CommandLineInstallation implements BeforeAllCallback, AfterEa
             if (down.status() != 0) {
                 throw new AssertionError("caisson down: " + down.err());
             }
+            var left = present(home).leftovers().afterTheNode(Duration.ofSeconds(5));
+            if (!left.isEmpty()) {
+                throw new AssertionError("left behind by caisson down: " + left);
+            }
         }
         if (home != null) {
             home.close();

@@ -120,18 +120,23 @@ public final class Installation implements BeforeAllCallback, AfterEachCallback,
     }
 
     @Override
-    public void afterAll(ExtensionContext context) throws IOException {
+    public void afterAll(ExtensionContext context) throws IOException, InterruptedException {
         if (node != null) {
             node.close();
         }
+        boolean closesNode = servers != null && servers.isRunning(Servers.Kind.NODE);
         if (servers != null) {
             servers.close();
         }
         if (internet != null) {
             internet.close();
         }
+        var left = closesNode ? home().leftovers().afterTheNode(Duration.ofSeconds(5)) : Set.<String>of();
         if (home != null) {
             home.close();
+        }
+        if (!left.isEmpty()) {
+            throw new AssertionError("left behind by the node: " + left);
         }
     }
 

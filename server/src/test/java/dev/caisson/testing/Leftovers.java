@@ -38,6 +38,39 @@ public record Leftovers(Path home, String cgroupParent) {
         return left;
     }
 
+    /// What is left once the node has ended, too: then there are no plugs made ahead, and no network that they lead to.
+    public Set<String> afterTheNode(Duration patience) throws IOException, InterruptedException {
+        long until = System.nanoTime() + patience.toNanos();
+        while (true) {
+            var left = now();
+            left.addAll(network());
+            if (left.isEmpty() || System.nanoTime() > until) {
+                return left;
+            }
+            Thread.sleep(10);
+        }
+    }
+
+    private Set<String> network() throws IOException {
+        var found = new TreeSet<String>();
+        for (String line : Files.readAllLines(Path.of("/proc/self/mountinfo"))) {
+            String point = line.split(" ")[4];
+            if (point.startsWith(home + "/run/")) {
+                found.add("mount " + point);
+            }
+        }
+        Path plugs = home.resolve("run/p");
+        if (Files.isDirectory(plugs)) {
+            try (var files = Files.list(plugs)) {
+                files.forEach(file -> found.add("plug " + file));
+            }
+        }
+        try (var files = Files.list(home.resolve("run"))) {
+            files.filter(file -> file.getFileName().toString().startsWith("gateway.net")).forEach(file -> found.add("network " + file));
+        }
+        return found;
+    }
+
     private Set<String> cgroups() throws IOException {
         var found = new TreeSet<String>();
         try (var controllers = Files.list(Path.of("/sys/fs/cgroup"))) {
