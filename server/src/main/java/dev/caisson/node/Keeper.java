@@ -203,10 +203,9 @@ final class Keeper {
                 "the agent of sandbox " + entry.id() + " did not say hello; " + driver().name() + " has written to " + boot.directory(), "`caisson doctor` says what this machine can run");
     }
 
-    /// Says, before anybody can ask for its commands, that they are not known yet; and what it may reach, before the gateway is spoken to.
+    /// Says, before anybody can ask for its commands, that they are not known yet.
     void expectToTakeUp() {
         takingUp = true;
-        wayOut.remember();
     }
 
     /// Says, before the gateway is told of anybody, that this one lives.
@@ -441,11 +440,13 @@ final class Keeper {
             if (state != SandboxState.PAUSED) {
                 refuseUnless(Life.Request.USE, "changed");
             }
-            // Under the lock: of two changes the later one stays, in the row and in the gateway.
-            wayOut.change(egress);
             running = state == SandboxState.RUNNING;
         } finally {
             lock.unlock();
+        }
+        // Not under the lock: while the gateway is away this takes seconds, and nothing else of the sandbox waits for it.
+        if (!wayOut.change(egress)) {
+            throw gone();
         }
         if (running && wayOut.trust().isPresent()) {
             // Commands that start from now on trust the authority that opens their TLS.

@@ -10,16 +10,19 @@ import java.io.IOException;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
+import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /// What one sandbox may reach, kept alike in the journal, in the gateway and in the kernel's rules.
 ///
 /// Order matters: what is taken away is taken in the kernel first, what is given is given there last.
-/// Threads: its keeper's lock gives changes one order; [#egress] and [#trust] may be asked by anybody.
+/// Threads: safe for many; of two changes the later one stays, in the row and in the gateway.
 final class WayOut {
     private final Machine machine;
     private final JournalEntry entry;
+    private final ReentrantLock changing = new ReentrantLock();
     private @Nullable FutureTask<Boolean> opening;
+    private volatile boolean closed;
     private volatile Egress egress;
     private volatile Optional<TrustSeeds> trust = Optional.empty();
 
@@ -91,7 +94,21 @@ final class WayOut {
     }
 
     /// Errors: [Failure.Code#EGRESS_UNAVAILABLE] when the gateway cannot be told; it is, as soon as it is there. Any other: nothing has changed.
-    void change(Egress other) throws InterruptedException {
+    /// Returns false when the sandbox has ended; then nothing has changed either.
+    boolean change(Egress other) throws InterruptedException {
+        changing.lockInterruptibly();
+        try {
+            if (closed) {
+                return false;
+            }
+            changeNow(other);
+            return true;
+        } finally {
+            changing.unlock();
+        }
+    }
+
+    private void changeNow(Egress other) throws InterruptedException {
         Egress before = egress;
         become(other);
         Optional<Registration> registration = registration(other);
@@ -135,7 +152,14 @@ final class WayOut {
             // Or it would be opened after it was closed.
             opening.cancel(true);
         }
+        closed = true;
+        // A change that waits for the gateway ends with this, and may have told it once more.
         machine.gateway().forget(entry.id());
+        if (!changing.tryLock()) {
+            changing.lockInterruptibly();
+            machine.gateway().forget(entry.id());
+        }
+        changing.unlock();
     }
 
     private Optional<Registration> registration(Egress rules) {

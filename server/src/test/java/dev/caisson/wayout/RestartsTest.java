@@ -3,6 +3,8 @@ package dev.caisson.wayout;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.caisson.sandbox.Egress;
+import dev.caisson.sandbox.Failure;
+import dev.caisson.sandbox.SandboxException;
 import dev.caisson.sandbox.Tier;
 import dev.caisson.testing.Installation;
 import dev.caisson.testing.Internet;
@@ -14,6 +16,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -111,15 +114,44 @@ class RestartsTest {
         var changing = Thread.ofVirtual().start(() -> {
             try {
                 CAISSON.node().setEgress(probes.id(), RULES);
-            } catch (dev.caisson.sandbox.SandboxException _) {
+            } catch (SandboxException _) {
                 // It waited too long, and the gateway is told all the same.
             }
         });
+        // Nothing else of it, or of the node, waits for that.
+        long began = System.nanoTime();
         assertThat(probes.make("opens", "203.0.113.7", 81).ok()).isFalse();
+        assertThat(CAISSON.node().list()).hasSize(1);
+        assertThat(TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - began)).isLessThan(8);
         CAISSON.startGateway();
         changing.join();
         await(() -> reaches(probes, "allowed.example"));
         assertThat(probes.make("tcp", "203.0.113.7", 81, "x").got()).isEqualTo("SINK\n");
+    }
+
+    @Test
+    void oneThatIsDeletedWhileItsRulesChangeWaitsForNobody() throws Exception {
+        var probes = Probes.in(CAISSON, Tier.CONTAINER, Rules.hosts("allowed.example"));
+        CAISSON.servers().kill(Servers.Kind.GATEWAY);
+        try {
+            var refused = new CompletableFuture<SandboxException>();
+            Thread.ofVirtual().start(() -> {
+                try {
+                    CAISSON.node().setEgress(probes.id(), RULES);
+                    refused.completeExceptionally(new AssertionError("changed"));
+                } catch (SandboxException e) {
+                    refused.complete(e);
+                }
+            });
+            // It is under way once the node says so.
+            await(() -> CAISSON.node().get(probes.id()).spec().egress().equals(RULES));
+            long began = System.nanoTime();
+            CAISSON.node().delete(probes.id());
+            assertThat(TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - began)).isLessThan(8);
+            assertThat(refused.get(8, TimeUnit.SECONDS).code()).isEqualTo(Failure.Code.EGRESS_UNAVAILABLE);
+        } finally {
+            CAISSON.startGateway();
+        }
     }
 
     /// With a gateway of the keeper's own, as `caisson up` starts it.
