@@ -1,6 +1,7 @@
 package dev.caisson.egress;
 
 import dev.caisson.json.Forms;
+import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.Flow;
 import dev.caisson.sandbox.SandboxException;
 import java.io.IOException;
@@ -29,6 +30,8 @@ final class FlowLog implements AutoCloseable {
     private static final long MAX_BYTES = 1 << 20;
     private static final Duration HELD_BACK = Duration.ofSeconds(10);
     private static final int MOST_HELD_BACK = 256;
+    /// Unit: characters.
+    private static final int MAX_TEXT = 500;
 
     private final Path file;
     private final InstantSource clock;
@@ -88,8 +91,9 @@ final class FlowLog implements AutoCloseable {
         return file.resolveSibling(file.getFileName() + ".1");
     }
 
-    /// Writes an entry; its number is given here.
-    synchronized void add(Flow flow) {
+    /// Writes an entry; its number is given here, and its texts are cut where they are long: a sandbox chooses its requests.
+    synchronized void add(Flow whole) {
+        Flow flow = bounded(whole);
         if (flow.allowed()) {
             write(flow);
             return;
@@ -108,6 +112,11 @@ final class FlowLog implements AutoCloseable {
                 writeHeld(alike, held.remove(alike));
             }
         }
+    }
+
+    private static Flow bounded(Flow flow) {
+        return new Flow(flow.number(), flow.began(), flow.ended(), Failure.shown(flow.host(), MAX_TEXT), flow.address(), flow.port(), flow.protocol(), Failure.shown(flow.request(), MAX_TEXT), flow.rule(),
+                flow.allowed(), Failure.shown(flow.reason(), MAX_TEXT), flow.sent(), flow.received(), flow.count());
     }
 
     /// Without what differs between attempts that are alike.

@@ -1,7 +1,7 @@
 package dev.caisson.egress;
 
 /// What the node may ask of the gateway. A stream's opening message is a JSON object with the label of one as `call`; the answer is one object, or
-/// `{"failure": …}`; then the stream closes.
+/// `{"failure": …}`; then the stream closes. Before it may come others that each have a part of what was asked for.
 enum GatewayCall {
     /// A registration → `{"trust": …}`, or an empty object where nothing of the sandbox's TLS is opened. In force when it answers.
     REGISTER,
@@ -9,6 +9,6 @@ enum GatewayCall {
     FORGET,
     /// `sandboxes` → an empty object; all others are forgotten
     KEEP_ONLY,
-    /// `sandbox, after, limit` → `{"flows": […]}`
+    /// `sandbox, after, limit` → some `{"flows": […]}`, then an empty object
     FLOWS
 }

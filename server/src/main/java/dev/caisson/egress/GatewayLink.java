@@ -17,6 +17,7 @@ import java.net.UnixDomainSocketAddress;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -144,15 +145,19 @@ public final class GatewayLink implements AutoCloseable {
         }
     }
 
-    /// With the lock held. A gateway that dies meanwhile is told again by the next one.
+    /// With the lock held. A gateway that dies meanwhile is told again by the next one. Who is forgotten meanwhile waits no longer.
     private Optional<TrustSeeds> tellWithPatience(Registration registration) throws IOException, InterruptedException {
         long deadline = System.nanoTime() + PATIENCE.toNanos();
         while (true) {
-            Link now = awaitLink(deadline);
+            Link now = awaitLink(deadline, registration);
             try {
                 return tell(now, registration);
             } catch (IOException _) {
                 giveUp(now);
+            } catch (InterruptedException e) {
+                // The gateway may take it in at any later time, even after it was asked to forget it.
+                giveUp(now);
+                throw e;
             }
         }
     }
@@ -220,27 +225,47 @@ public final class GatewayLink implements AutoCloseable {
 
     /// See [dev.caisson.sandbox.Sandboxes#flows].
     public List<Flow> flows(SandboxId sandbox, long after, int limit) throws InterruptedException {
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
         try {
-            Link now;
-            lock.lockInterruptibly();
-            try {
-                now = awaitLink(System.nanoTime() + PATIENCE.toNanos());
-            } finally {
-                lock.unlock();
+            while (true) {
+                Link now = linkBy(deadline);
+                var flows = new ArrayList<Flow>();
+                try {
+                    ask(now, GatewayCall.FLOWS, out -> {
+                        out.writeStringProperty("sandbox", sandbox.value());
+                        out.writeNumberProperty("after", after);
+                        out.writeNumberProperty("limit", limit);
+                    }, part -> flows.addAll(part.objects("flows", Forms.FLOW)));
+                    return flows;
+                } catch (IOException e) {
+                    if (now.over().isEmpty()) {
+                        throw e;
+                    }
+                    // It died meanwhile; the next one has the same logs.
+                }
             }
-            return ask(now, GatewayCall.FLOWS, out -> {
-                out.writeStringProperty("sandbox", sandbox.value());
-                out.writeNumberProperty("after", after);
-                out.writeNumberProperty("limit", limit);
-            }).objects("flows", Forms.FLOW);
         } catch (IOException e) {
             throw unavailable(sandbox, e);
         }
     }
 
+    private Link linkBy(long deadline) throws IOException, InterruptedException {
+        lock.lockInterruptibly();
+        try {
+            return awaitLink(deadline, null);
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /// With the lock held.
-    private Link awaitLink(long deadline) throws IOException, InterruptedException {
+    ///
+    /// @param wanted is waited for only while it is what is registered; null: whatever is
+    private Link awaitLink(long deadline, @Nullable Registration wanted) throws IOException, InterruptedException {
         while (true) {
+            if (wanted != null && registered.get(wanted.sandbox()) != wanted) {
+                throw new LinkException("it was forgotten, or told something newer, meanwhile");
+            }
             Link now = link;
             if (now != null && now.over().isEmpty()) {
                 return now;
@@ -259,23 +284,36 @@ public final class GatewayLink implements AutoCloseable {
     }
 
     private static JsonObject ask(Link link, GatewayCall call, Consumer<JsonGenerator> keys) throws IOException, InterruptedException {
+        return ask(link, call, keys, _ -> {});
+    }
+
+    /// @param parts is given each message of the answer that has flows
+    private static JsonObject ask(Link link, GatewayCall call, Consumer<JsonGenerator> keys, Consumer<JsonObject> parts) throws IOException, InterruptedException {
         byte[] opening = Json.object(out -> {
             out.writeStringProperty("call", Json.label(call));
             keys.accept(out);
         });
         try (LinkStream stream = link.open(opening)) {
-            if (!(stream.next(ANSWER_WITHIN) instanceof Incoming.Message(byte[] bytes))) {
-                throw new LinkException("the gateway gave no answer");
+            var answer = message(stream);
+            while (answer.has("flows")) {
+                parts.accept(answer);
+                answer = message(stream);
             }
             stream.awaitClose();
             stream.finish();
-            var answer = JsonObject.parse(bytes);
             var failure = answer.objectOr("failure", Forms.FAILURE);
             if (failure.isPresent()) {
                 throw new SandboxException(failure.get(), null);
             }
             return answer;
         }
+    }
+
+    private static JsonObject message(LinkStream stream) throws IOException, InterruptedException {
+        if (!(stream.next(ANSWER_WITHIN) instanceof Incoming.Message(byte[] bytes))) {
+            throw new LinkException("the gateway gave no answer");
+        }
+        return JsonObject.parse(bytes);
     }
 
     private static SandboxException unavailable(SandboxId sandbox, IOException cause) {

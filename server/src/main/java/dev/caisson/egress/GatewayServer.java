@@ -16,6 +16,8 @@ import java.util.stream.Collectors;
 /// Threads: safe for many.
 public final class GatewayServer {
     private static final int MAX_FLOWS = 1_000;
+    /// So many fit into one message of the link, whatever they say.
+    private static final int BATCH = 64;
     private static final byte[] NOTHING = {'{', '}'};
 
     private final Gateway gateway;
@@ -27,7 +29,7 @@ public final class GatewayServer {
     /// Answers one call; a [dev.caisson.link.Link.Acceptor].
     public void accept(LinkStream stream, byte[] opening) throws IOException, InterruptedException {
         try {
-            stream.sendLast(answer(JsonObject.parse(opening)));
+            stream.sendLast(answer(JsonObject.parse(opening), stream));
         } catch (SandboxException e) {
             stream.sendLast(failure(e.failure()));
         } catch (IOException e) {
@@ -41,7 +43,7 @@ public final class GatewayServer {
         }
     }
 
-    private byte[] answer(JsonObject ask) throws IOException {
+    private byte[] answer(JsonObject ask, LinkStream stream) throws IOException, InterruptedException {
         return switch (ask.word("call", GatewayCall.class)) {
             case REGISTER -> {
                 var trust = gateway.register(RegistrationForm.FORM.readKeys(ask));
@@ -60,7 +62,11 @@ public final class GatewayServer {
             }
             case FLOWS -> {
                 var flows = gateway.flows(new SandboxId(ask.text("sandbox")), ask.whole("after", 0, Long.MAX_VALUE), ask.whole("limit", 1, MAX_FLOWS));
-                yield Json.object(out -> Json.writeList(out, "flows", flows, Forms.FLOW));
+                for (int from = 0; from < flows.size(); from += BATCH) {
+                    var batch = flows.subList(from, Math.min(flows.size(), from + BATCH));
+                    stream.send(Json.object(out -> Json.writeList(out, "flows", batch, Forms.FLOW)));
+                }
+                yield NOTHING;
             }
         };
     }

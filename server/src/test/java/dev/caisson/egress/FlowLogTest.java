@@ -156,6 +156,19 @@ class FlowLogTest {
     }
 
     @Test
+    void longTextsAreCut() throws Exception {
+        try (var log = open()) {
+            log.add(new Flow(0, BEGAN, BEGAN, "a.example", "192.0.2.1", 443, "tls", "GET /" + "x".repeat(8_000), "request:1", true, "\n\"" + "\u00e9".repeat(1_000), 1, 1, 1));
+            log.add(new Flow(0, BEGAN, BEGAN, "a.example", "", 443, "tls", "GET /" + "y".repeat(8_000), "request:1", false, "no", 0, 0, 1));
+            assertThat(log.after(0, 10)).hasSize(2).allSatisfy(flow -> {
+                assertThat(flow.request()).hasSizeLessThan(510).startsWith("GET /");
+                assertThat(flow.reason()).hasSizeLessThan(510);
+            });
+        }
+        assertThat(Files.size(file())).isLessThan(5_000);
+    }
+
+    @Test
     void manyThreadsLoseNothing() throws Exception {
         try (var log = open()) {
             try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {

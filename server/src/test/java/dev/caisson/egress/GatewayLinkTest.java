@@ -13,6 +13,7 @@ import dev.caisson.sandbox.ByteSize;
 import dev.caisson.sandbox.Egress;
 import dev.caisson.sandbox.EgressBudget;
 import dev.caisson.sandbox.Failure;
+import dev.caisson.sandbox.Flow;
 import dev.caisson.sandbox.SandboxException;
 import dev.caisson.sandbox.SandboxId;
 import java.io.IOException;
@@ -61,6 +62,7 @@ class GatewayLinkTest {
         final Set<String> known = ConcurrentHashMap.newKeySet();
         final Set<String> refused = ConcurrentHashMap.newKeySet();
         volatile boolean silent;
+        private volatile boolean closed;
 
         Hearing(Path socket) throws IOException {
             this.socket = socket;
@@ -73,7 +75,11 @@ class GatewayLinkTest {
         private void acceptAll() {
             try {
                 while (true) {
-                    links.add(Link.start(server.accept(), Link.Side.LISTENED, LinkLimits.INTERNAL, this::answer, "hearing"));
+                    var one = Link.start(server.accept(), Link.Side.LISTENED, LinkLimits.INTERNAL, this::answer, "hearing");
+                    links.add(one);
+                    if (closed) {
+                        one.close();
+                    }
                 }
             } catch (IOException _) {
                 // Closed.
@@ -111,8 +117,10 @@ class GatewayLinkTest {
                     known.retainAll(living);
                 }
                 case FLOWS -> {
-                    stream.sendLast(Json.object(out -> Json.writeList(out, "flows", List.of(), Forms.FLOW)));
-                    return;
+                    var flow = new Flow(1, Instant.EPOCH, Instant.EPOCH, "a.example", "", 1, "tcp", "", "x", true, "", 0, 0, 1);
+                    for (int i = 0; i < ask.whole("after", 0, 100); i++) {
+                        stream.send(Json.object(out -> Json.writeList(out, "flows", List.of(flow, flow), Forms.FLOW)));
+                    }
                 }
             }
             stream.sendLast(new byte[] {'{', '}'});
@@ -121,6 +129,7 @@ class GatewayLinkTest {
         /// As kill -9 does.
         @Override
         public void close() throws IOException {
+            closed = true;
             server.close();
             Files.deleteIfExists(socket);
             links.forEach(Link::close);
@@ -188,6 +197,7 @@ class GatewayLinkTest {
         link.forget(one.sandbox());
         assertThat(gateway.known).isEmpty();
         assertThat(link.flows(one.sandbox(), 0, 10)).isEmpty();
+        assertThat(link.flows(one.sandbox(), 30, 10)).as("in parts").hasSize(60);
     }
 
     @Test
@@ -260,6 +270,45 @@ class GatewayLinkTest {
         restart();
         await(() -> gateway.known.size() == 2);
         assertThat(gateway.heard).noneMatch(heard -> forgotten.stream().anyMatch(id -> heard.contains(id.value())));
+    }
+
+    @Test
+    void whoIsForgottenWaitsNoLonger() throws Exception {
+        link.start();
+        gateway.close();
+        var one = registration(1, 1);
+        var waiting = new FutureTask<>(() -> link.register(one));
+        Thread.ofVirtual().start(waiting);
+        long until = System.nanoTime() + TimeUnit.SECONDS.toNanos(5);
+        while (!waiting.isDone()) {
+            assertThat(System.nanoTime()).as("forgotten within 5 s").isLessThan(until);
+            link.forget(one.sandbox());
+        }
+        assertThatThrownBy(waiting::get).hasCauseInstanceOf(SandboxException.class);
+        gateway = new Hearing(socket());
+        await(() -> gateway.heard.equals(List.of("KEEP_ONLY 0")));
+    }
+
+    @Test
+    void whoIsInterruptedLeavesNoGhost() throws Exception {
+        link.start();
+        link.register(registration(1, 1));
+        for (int i = 0; i < 30; i++) {
+            var one = registration(2, 1);
+            var telling = Thread.ofVirtual().start(() -> {
+                try {
+                    link.register(one);
+                } catch (InterruptedException _) {
+                    Thread.currentThread().interrupt();
+                }
+            });
+            telling.interrupt();
+            telling.join();
+            link.forget(one.sandbox());
+        }
+        var last = registration(3, 1);
+        link.register(last);
+        assertThat(gateway.known).hasSize(2).contains(last.sandbox().value());
     }
 
     @Test
