@@ -6,11 +6,16 @@ import dev.caisson.sandbox.Egress;
 import dev.caisson.sandbox.EgressRule;
 import dev.caisson.sandbox.Tier;
 import dev.caisson.testing.Installation;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.KeyStore;
+import java.security.cert.CertificateFactory;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -129,9 +134,56 @@ class ClientsTest {
     @MethodSource("tiersAndWays")
     void java(Tier tier, boolean opened) throws Exception {
         var probes = in(tier, opened);
-        Assumptions.assumeTrue(probes.bash("command -v java").contains("java"), "template base has no Java");
-        probes.bash("cat > /tmp/Get.java <<'PROGRAM'\nvoid main() throws Exception { System.out.println(new String(java.net.URI.create(\"https://allowed.example/\").toURL().openStream().readAllBytes())); }\nPROGRAM");
-        assertThat(probes.bash("java /tmp/Get.java")).contains("\"sni\":\"allowed.example\"");
+        probes.put("/tmp/java.tar", javaWithAClient());
+        String trusting = "";
+        if (!opened) {
+            probes.put("/tmp/lab.p12", storeOf(CAISSON.internet().authority()));
+            trusting = "-Djavax.net.ssl.trustStore=/tmp/lab.p12 -Djavax.net.ssl.trustStoreType=PKCS12 ";
+        }
+        String said = probes.bash("cd /tmp && tar xf java.tar && java/bin/java -Xshare:auto " + trusting + "-cp java Get");
+        assertThat(said).contains("\"sni\":\"allowed.example\"");
+    }
+
+    /// The test's own Java, as small as it gets, with a program that asks for a page: the template has none.
+    private static Path javaWithAClient() throws Exception {
+        var made = Path.of(System.getProperty("java.io.tmpdir"), "caisson-java-" + ProcessHandle.current().pid());
+        Path tar = made.resolve("java.tar");
+        if (!Files.exists(tar)) {
+            Files.createDirectories(made);
+            String bin = Path.of(System.getProperty("java.home"), "bin").toString();
+            Path source = Files.writeString(made.resolve("Get.java"),
+                    "class Get { public static void main(String[] a) throws Exception { System.out.println(new String(java.net.URI.create(\"https://allowed.example/\").toURL().openStream().readAllBytes())); } }");
+            run(bin + "/jlink", "--add-modules", "java.base", "--strip-debug", "--no-header-files", "--no-man-pages", "--output", made.resolve("java").toString());
+            run(bin + "/javac", "-d", made.resolve("java").toString(), source.toString());
+            run("tar", "cf", tar.toString(), "-C", made.toString(), "java");
+        }
+        return tar;
+    }
+
+    private static void run(String... command) throws Exception {
+        var process = new ProcessBuilder(command).redirectErrorStream(true).start();
+        process.getOutputStream().close();
+        String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(process.waitFor()).as(said).isZero();
+    }
+
+    private static Path storeOf(Path certificate) throws Exception {
+        var store = KeyStore.getInstance("PKCS12");
+        store.load(null, null);
+        try (var in = Files.newInputStream(certificate)) {
+            store.setCertificateEntry("lab", CertificateFactory.getInstance("X.509").generateCertificate(in));
+        }
+        Path file = Files.createTempFile("caisson-lab", ".p12");
+        try (var out = Files.newOutputStream(file)) {
+            store.store(out, null);
+        }
+        file.toFile().deleteOnExit();
+        return file;
+    }
+
+    @AfterAll
+    static void removeJava() throws Exception {
+        run("rm", "-rf", Path.of(System.getProperty("java.io.tmpdir"), "caisson-java-" + ProcessHandle.current().pid()).toString());
     }
 
     @ParameterizedTest
