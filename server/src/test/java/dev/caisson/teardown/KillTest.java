@@ -115,7 +115,7 @@ class KillTest {
             }
             asked.clear();
             var foreign = new TreeSet<String>();
-            home.leftovers().now().stream().filter(left -> living.keySet().stream().noneMatch(id -> left.contains(id.value()))).forEach(foreign::add);
+            home.leftovers().now(living.size()).stream().filter(left -> living.keySet().stream().noneMatch(id -> left.contains(id.value()))).forEach(foreign::add);
             assertThat(foreign).as("%s: what belongs to no living sandbox", when).isEmpty();
         }
     }

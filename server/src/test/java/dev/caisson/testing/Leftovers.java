@@ -18,9 +18,14 @@ public record Leftovers(Path home, String cgroupParent) {
 
     /// Sandbox ids and the like of whatever is there now: processes, cgroups, mounts, loop devices, directories.
     public Set<String> now() throws IOException {
+        return now(0);
+    }
+
+    /// @param living sandboxes that may be there, each with a plug
+    public Set<String> now(int living) throws IOException {
         var found = new TreeSet<String>();
         found.addAll(cgroups());
-        found.addAll(mounts());
+        found.addAll(mounts(living));
         found.addAll(loops());
         found.addAll(directories());
         found.addAll(processes());
@@ -83,7 +88,7 @@ public record Leftovers(Path home, String cgroupParent) {
         return found;
     }
 
-    private Set<String> mounts() throws IOException {
+    private Set<String> mounts(int living) throws IOException {
         var found = new TreeSet<String>();
         var plugs = new TreeSet<String>();
         for (String line : Files.readAllLines(Path.of("/proc/self/mountinfo"))) {
@@ -94,7 +99,7 @@ public record Leftovers(Path home, String cgroupParent) {
                 found.add("mount " + point);
             }
         }
-        if (plugs.size() > READY_PLUGS) {
+        if (plugs.size() > READY_PLUGS + living) {
             found.addAll(plugs);
         }
         return found;
