@@ -141,7 +141,7 @@ fn what_must_not_be_asked_for_is_refused_before_anything_is_written() {
     let mut host = Host::start();
     let etc = folder(&host);
     let good = replace(&etc.join("good"), "x");
-    let half = "x".repeat(128 << 10);
+    let half = "x".repeat(384 << 10);
     let long = PathBuf::from(format!("/{}", "long/".repeat(819)));
     let wrong = [
         vec![good.clone(); 17],
@@ -161,7 +161,7 @@ fn what_must_not_be_asked_for_is_refused_before_anything_is_written() {
     }
     let most = vec![SeedFile { content: vec![b'x'; (768 << 10) / 16], ..good }; 16];
     adopted(&mut host, most);
-    assert_eq!(text(&etc.join("good")).len(), 16 << 10);
+    assert_eq!(text(&etc.join("good")).len(), (768 << 10) / 16);
 }
 
 /// A file that something is mounted at, and a directory that is read-only with a file that is not.

@@ -46,6 +46,11 @@ record Installation(Path home) {
         return run().resolve("cli.key");
     }
 
+    /// The gateway makes it as root, and is root no more when it ends.
+    Path gatewaySocket() {
+        return run().resolve("gateway.sock");
+    }
+
     Path log(String process) {
         return log().resolve(process + ".log");
     }

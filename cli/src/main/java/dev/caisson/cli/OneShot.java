@@ -128,6 +128,7 @@ final class OneShot implements AutoCloseable {
     private static void clear(Installation installation) throws IOException {
         installation.forget();
         Files.deleteIfExists(pipe(installation));
+        Files.deleteIfExists(installation.gatewaySocket());
         for (String process : Installation.PROCESSES) {
             Files.deleteIfExists(installation.run().resolve(process + ".pid"));
             Files.deleteIfExists(installation.output(process));

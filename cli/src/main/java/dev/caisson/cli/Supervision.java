@@ -157,6 +157,7 @@ final class Supervision {
         }
         installation.forget();
         try {
+            Files.deleteIfExists(installation.gatewaySocket());
             for (String name : Installation.PROCESSES) {
                 for (String ending : List.of(".pid", ".out", ".keeper")) {
                     Files.deleteIfExists(installation.run().resolve(name + ending));

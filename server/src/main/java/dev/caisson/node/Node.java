@@ -88,11 +88,12 @@ public final class Node implements Sandboxes, AutoCloseable {
             java.nio.file.Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwx--x--x"));
         }
         var store = Store.open(parts.home().node().resolve("node.db"));
+        Plugs plugs = null;
         try {
             var journal = new Journal(store);
             var teardown = new Teardown(parts.reclaimer(), parts.cgroups(), parts.home(), parts.clock());
             var held = journal.entries().stream().map(JournalEntry::network).collect(Collectors.toSet());
-            var plugs = Plugs.open(parts.home(), parts.reclaimer(), held, parts.random().nextInt());
+            plugs = Plugs.open(parts.home(), parts.reclaimer(), held, parts.random().nextInt());
             var machine = new Machine(
                     parts.home(), journal, teardown, parts.cgroups(), parts.drivers(), Uptime.ofThisBoot(), new Alarms(), parts.clock(), parts.maxPaused(), plugs,
                     GatewayLink.to(parts.home().gatewaySocket()));
@@ -102,6 +103,9 @@ public final class Node implements Sandboxes, AutoCloseable {
             node.sampler.start();
             return node;
         } catch (InterruptedException | IOException | RuntimeException e) {
+            if (plugs != null) {
+                plugs.close();
+            }
             store.close();
             throw e;
         }

@@ -44,7 +44,7 @@ class UnfitHostTest {
     private static void nothingIsLeftIn(TestHome home) throws Exception {
         assertThat(home.leftovers().after(Duration.ofSeconds(5))).isEmpty();
         try (var files = Files.list(home.home().path().resolve("run"))) {
-            assertThat(files.map(file -> file.getFileName().toString())).as("what is in run/").isSubsetOf("s", "start.lock", "users.lock", "keep.sh", "new.key");
+            assertThat(files.map(file -> file.getFileName().toString())).as("what is in run/").isSubsetOf("s", "p", "start.lock", "users.lock", "keep.sh", "new.key");
         }
         try (var processes = Files.list(Path.of("/proc"))) {
             assertThat(processes.filter(process -> names(process, home.path().toString()))).as("processes of this home").isEmpty();
