@@ -23,7 +23,6 @@ import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.atomic.AtomicBoolean;
 
 /// The gateway process: parses what sandboxes send, so it is nobody: its own user, without capabilities, once its sockets are open.
 ///
@@ -47,7 +46,7 @@ public final class GatewayMain {
             var roots = roots(Optional.ofNullable(options.values().get(EXTRA_CA)).map(Path::of));
             // All that needs root, and none of it looks at a byte of a sandbox.
             makeDirectory(home);
-            String network = awaitNetwork(home, options.tied());
+            String network = awaitNetwork(home, options.tie());
             var sockets = GatewaySockets.open(home);
             var socket = NodeSocket.open(home.gatewaySocket(), Set.of("root"));
             Privileges.become(USER);
@@ -85,35 +84,12 @@ public final class GatewayMain {
     }
 
     /// Waits until the node has made the network; tells it from another one that may come after it.
-    private static String awaitNetwork(Home home, boolean tied) throws IOException, InterruptedException {
-        var waiting = new AtomicBoolean(true);
-        if (tied) {
-            // Whoever started this may go while it waits; nothing has been made yet that would have to be undone.
-            Thread.ofPlatform().name("tie").daemon().start(() -> endWithStarter(waiting));
-        }
-        try {
-            return awaitNetwork(home);
-        } finally {
-            waiting.set(false);
-        }
-    }
-
-    private static void endWithStarter(AtomicBoolean waiting) {
-        try {
-            while (System.in.read() >= 0) {
-                // Only its end means anything.
-            }
-        } catch (IOException _) {
-            // As good as its end.
-        }
-        if (waiting.get()) {
-            Runtime.getRuntime().halt(0);
-        }
-    }
-
-    private static String awaitNetwork(Home home) throws IOException, InterruptedException {
+    private static String awaitNetwork(Home home, ServerProcess.Tie tie) throws IOException, InterruptedException {
         long deadline = System.nanoTime() + NETWORK_WITHIN.toNanos();
         while (identity(home).isEmpty()) {
+            if (tie.isGone()) {
+                throw new InterruptedException("nobody waits for this gateway any more");
+            }
             if (Files.exists(home.gatewayUnfit())) {
                 throw new IOException(Files.readString(home.gatewayUnfit()));
             }

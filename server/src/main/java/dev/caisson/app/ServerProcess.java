@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
 
 /// What all our processes do alike: read options, start, say `ready`, end on SIGTERM or, when tied, with the one who started them.
@@ -23,8 +24,8 @@ final class ServerProcess {
     private ServerProcess() {}
 
     /// @param values options with a value, without their dashes
-    /// @param tied end when standard input does
-    record Options(Map<String, String> values, boolean tied) {
+    /// @param tie to whoever started this process
+    record Options(Map<String, String> values, Tie tie) {
         static Options parse(String[] args, List<String> known) {
             var values = new HashMap<String, String>();
             boolean tied = false;
@@ -40,7 +41,7 @@ final class ServerProcess {
                     throw new IllegalArgumentException("unknown or incomplete option " + option);
                 }
             }
-            return new Options(Map.copyOf(values), tied);
+            return new Options(Map.copyOf(values), tied ? Tie.toStandardInput() : new Tie());
         }
 
         Home home() {
@@ -56,7 +57,38 @@ final class ServerProcess {
         }
     }
 
-    /// Starts everything; what it returns ends everything.
+    /// Holds a process to whoever started it, for as long as that one keeps its standard input open. One that was not tied never ends.
+    static final class Tie {
+        private final CountDownLatch gone = new CountDownLatch(1);
+
+        static Tie toStandardInput() {
+            var tie = new Tie();
+            Thread.ofPlatform().daemon().name("tie").start(tie::read);
+            return tie;
+        }
+
+        private void read() {
+            try {
+                while (System.in.read() >= 0) {
+                    // Only its end means anything.
+                }
+            } catch (IOException _) {
+                // As good as its end.
+            }
+            gone.countDown();
+        }
+
+        /// For a start that waits for something: nobody waits for it any more.
+        boolean isGone() {
+            return gone.getCount() == 0;
+        }
+
+        void awaitGone() throws InterruptedException {
+            gone.await();
+        }
+    }
+
+    /// Starts everything; what it returns ends everything. One that waits for something may give up by [InterruptedException] when its [Tie] is gone, while nothing has been made.
     @FunctionalInterface
     interface Start {
         Running start(Options options) throws IOException, InterruptedException;
@@ -87,14 +119,9 @@ final class ServerProcess {
             System.out.println(running.ready());
             System.out.flush();
             Thread.ofPlatform().daemon().name("trim").start(ServerProcess::giveMemoryBack);
-            if (options.tied()) {
-                while (System.in.read() >= 0) {
-                    // Only its end means anything.
-                }
-                running.abandoned();
-                System.exit(0);
-            }
-            Thread.currentThread().join();
+            options.tie().awaitGone();
+            running.abandoned();
+            System.exit(0);
         } catch (SandboxException e) {
             fail(e.getMessage(), e.failure().remedy(), e);
         } catch (IllegalArgumentException | IOException e) {
