@@ -84,8 +84,13 @@ final class Machine {
         return new Finding("tier container", Verdict.LESS, "neither crun nor runc", "apt-get install crun");
     }
 
-    /// First line that a program says; empty when it is not there or fails.
+    /// First line that a program says; empty when it is not there, fails or says nothing.
     private static Optional<String> said(String... command) {
+        return output(command).flatMap(text -> text.lines().findFirst());
+    }
+
+    /// What a program says, of which the first 4 KiB; empty when it is not there or fails.
+    private static Optional<String> output(String... command) {
         try {
             var process = new ProcessBuilder(command).redirectErrorStream(true).start();
             process.getOutputStream().close();
@@ -94,7 +99,7 @@ final class Machine {
                 process.destroyForcibly();
                 return Optional.empty();
             }
-            return process.exitValue() == 0 ? text.lines().findFirst() : Optional.empty();
+            return process.exitValue() == 0 ? Optional.of(text) : Optional.empty();
         } catch (IOException _) {
             return Optional.empty();
         } catch (InterruptedException _) {
@@ -179,22 +184,9 @@ final class Machine {
         if (!Installation.isRoot()) {
             return new Finding("way out", Verdict.LESS, "only root can try it", "run it as root");
         }
-        return succeeds("unshare", "--net", "nft", rules)
+        return output("unshare", "--net", "nft", rules).isPresent()
                 ? Finding.yes("way out", "nftables with tproxy, fib, log and reject")
                 : new Finding("way out", Verdict.LESS, "nft cannot load the gateway's rules; sandboxes run, and reach nothing", "apt-get install nftables, and use a kernel with nft_tproxy, nft_fib, nft_reject and nfnetlink_log");
-    }
-
-    private static boolean succeeds(String... command) {
-        try {
-            var process = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
-            process.getOutputStream().close();
-            return process.waitFor(10, TimeUnit.SECONDS) && process.exitValue() == 0;
-        } catch (IOException _) {
-            return false;
-        } catch (InterruptedException _) {
-            Thread.currentThread().interrupt();
-            return false;
-        }
     }
 
     private static Finding user() {
