@@ -178,10 +178,10 @@ public final class Gateway implements AutoCloseable {
         outlet.denied("", packet.destination().getHostAddress(), packet.port(), protocol, rule, reason);
     }
 
-    /// Takes a sandbox in, or its new rules; in force when this returns. Returns what it needs to trust its authority, where TLS of it is opened.
+    /// Takes a sandbox in, or its new rules; in force when this returns.
     ///
     /// Errors: a [dev.caisson.sandbox.SandboxException] when a secret cannot be opened; nothing has changed then.
-    Optional<TrustSeeds> register(Registration registration) throws IOException {
+    void register(Registration registration) throws IOException {
         synchronized (byId) {
             Outlet known = byId.get(registration.sandbox());
             if (known != null && known.registration().address().equals(registration.address())) {
@@ -195,8 +195,12 @@ public final class Gateway implements AutoCloseable {
                 byAddress.put(registration.address(), known);
                 byAddress.put(registration.address6(), known);
             }
-            return known.opensTls() ? Optional.of(TrustSeeds.of(known.authority().certificatePem(), settings.roots())) : Optional.empty();
         }
+    }
+
+    /// What a sandbox needs to trust its authority, where TLS of it is opened: some 400 KB.
+    Optional<TrustSeeds> trust(SandboxId sandbox) {
+        return Optional.ofNullable(byId.get(sandbox)).filter(Outlet::opensTls).map(outlet -> TrustSeeds.of(outlet.authority().certificatePem(), settings.roots()));
     }
 
     private Outlet outlet(Registration registration) throws IOException {
@@ -229,9 +233,10 @@ public final class Gateway implements AutoCloseable {
             }
         }
         // Of those that ended while no gateway was there.
+        var names = living.stream().map(SandboxId::value).collect(Collectors.toSet());
         try (var files = Files.newDirectoryStream(settings.names())) {
             for (Path file : files) {
-                if (living.stream().noneMatch(id -> file.getFileName().toString().equals(id.value()))) {
+                if (!names.contains(file.getFileName().toString())) {
                     Files.deleteIfExists(file);
                 }
             }

@@ -1,5 +1,6 @@
 package dev.caisson.egress;
 
+import dev.caisson.json.FailureMessage;
 import dev.caisson.json.Forms;
 import dev.caisson.json.Json;
 import dev.caisson.json.JsonObject;
@@ -98,7 +99,7 @@ public final class GatewayLink implements AutoCloseable {
     /// One that the gateway refuses has no way out, and is in nobody else's.
     private static void tellOrForget(Link fresh, Registration registration) throws IOException, InterruptedException {
         try {
-            tell(fresh, registration);
+            tell(fresh, registration, false);
         } catch (SandboxException e) {
             LOG.log(System.Logger.Level.WARNING, "sandbox=" + registration.sandbox() + " has no way out, the gateway refuses its rules: " + e.getMessage());
             forget(fresh, registration.sandbox());
@@ -151,7 +152,7 @@ public final class GatewayLink implements AutoCloseable {
         while (true) {
             Link now = awaitLink(deadline, registration);
             try {
-                return tell(now, registration);
+                return tell(now, registration, true);
             } catch (IOException _) {
                 giveUp(now);
             } catch (InterruptedException e) {
@@ -279,8 +280,12 @@ public final class GatewayLink implements AutoCloseable {
         }
     }
 
-    private static Optional<TrustSeeds> tell(Link link, Registration registration) throws IOException, InterruptedException {
-        return ask(link, GatewayCall.REGISTER, out -> RegistrationForm.FORM.writeKeys(registration, out)).objectOr("trust", TrustSeedsForm.FORM);
+    /// @param trust whether anybody wants to know what the sandbox needs to trust its authority
+    private static Optional<TrustSeeds> tell(Link link, Registration registration, boolean trust) throws IOException, InterruptedException {
+        return ask(link, GatewayCall.REGISTER, out -> {
+            RegistrationForm.FORM.writeKeys(registration, out);
+            out.writeBooleanProperty("trust", trust);
+        }).objectOr("trust", TrustSeedsForm.FORM);
     }
 
     private static JsonObject ask(Link link, GatewayCall call, Consumer<JsonGenerator> keys) throws IOException, InterruptedException {
@@ -301,10 +306,7 @@ public final class GatewayLink implements AutoCloseable {
             }
             stream.awaitClose();
             stream.finish();
-            var failure = answer.objectOr("failure", Forms.FAILURE);
-            if (failure.isPresent()) {
-                throw new SandboxException(failure.get(), null);
-            }
+            FailureMessage.throwIn(answer);
             return answer;
         }
     }

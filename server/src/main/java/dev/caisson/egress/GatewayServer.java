@@ -1,5 +1,6 @@
 package dev.caisson.egress;
 
+import dev.caisson.json.FailureMessage;
 import dev.caisson.json.Forms;
 import dev.caisson.json.Json;
 import dev.caisson.json.JsonObject;
@@ -9,6 +10,7 @@ import dev.caisson.sandbox.SandboxException;
 import dev.caisson.sandbox.SandboxId;
 import java.io.IOException;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Collectors;
 
 /// Answers the node's calls to a gateway: one stream a call.
@@ -31,22 +33,24 @@ public final class GatewayServer {
         try {
             stream.sendLast(answer(JsonObject.parse(opening), stream));
         } catch (SandboxException e) {
-            stream.sendLast(failure(e.failure()));
+            stream.sendLast(FailureMessage.of(e.failure()));
         } catch (IOException e) {
             if (stream.linkIsOver()) {
                 throw e;
             }
-            stream.sendLast(failure(new Failure(Failure.Code.EGRESS_UNAVAILABLE, "the gateway failed: " + e.getMessage(), "see its log; is the disk full?")));
+            stream.sendLast(FailureMessage.of(new Failure(Failure.Code.EGRESS_UNAVAILABLE, "the gateway failed: " + e.getMessage(), "see its log; is the disk full?")));
         } catch (RuntimeException e) {
             System.getLogger(GatewayServer.class.getName()).log(System.Logger.Level.ERROR, "a call failed", e);
-            stream.sendLast(failure(new Failure(Failure.Code.INTERNAL, "the gateway failed: " + e, "report this with the gateway's log")));
+            stream.sendLast(FailureMessage.of(new Failure(Failure.Code.INTERNAL, "the gateway failed: " + e, "report this with the gateway's log")));
         }
     }
 
     private byte[] answer(JsonObject ask, LinkStream stream) throws IOException, InterruptedException {
         return switch (ask.word("call", GatewayCall.class)) {
             case REGISTER -> {
-                var trust = gateway.register(RegistrationForm.FORM.readKeys(ask));
+                var registration = RegistrationForm.FORM.readKeys(ask);
+                gateway.register(registration);
+                var trust = ask.truth("trust", false) ? gateway.trust(registration.sandbox()) : Optional.<TrustSeeds>empty();
                 yield Json.object(out -> trust.ifPresent(seeds -> {
                     out.writeName("trust");
                     TrustSeedsForm.FORM.write(seeds, out);
@@ -69,12 +73,5 @@ public final class GatewayServer {
                 yield NOTHING;
             }
         };
-    }
-
-    private static byte[] failure(Failure failure) {
-        return Json.object(out -> {
-            out.writeName("failure");
-            Forms.FAILURE.write(failure, out);
-        });
     }
 }

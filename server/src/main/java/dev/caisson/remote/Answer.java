@@ -1,7 +1,7 @@
 package dev.caisson.remote;
 
+import dev.caisson.json.FailureMessage;
 import dev.caisson.json.Form;
-import dev.caisson.json.Forms;
 import dev.caisson.json.JsonObject;
 import dev.caisson.link.Incoming;
 import dev.caisson.link.LinkException;
@@ -25,10 +25,7 @@ final class Answer {
     /// A message that is not a failure; a failure is thrown as it was told.
     static JsonObject succeeded(byte[] message) {
         var answer = JsonObject.parse(message);
-        var failure = answer.objectOr("failure", Forms.FAILURE);
-        if (failure.isPresent()) {
-            throw new SandboxException(failure.get(), null);
-        }
+        FailureMessage.throwIn(answer);
         return answer;
     }
 

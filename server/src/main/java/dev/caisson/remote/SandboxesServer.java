@@ -1,5 +1,6 @@
 package dev.caisson.remote;
 
+import dev.caisson.json.FailureMessage;
 import dev.caisson.json.Form;
 import dev.caisson.json.Forms;
 import dev.caisson.json.Json;
@@ -49,10 +50,10 @@ public final class SandboxesServer {
         try {
             answer(stream, JsonObject.parse(opening));
         } catch (SandboxException e) {
-            stream.sendLast(failure(e.failure()));
+            stream.sendLast(FailureMessage.of(e.failure()));
         } catch (RuntimeException e) {
             System.getLogger(SandboxesServer.class.getName()).log(System.Logger.Level.ERROR, "a call failed", e);
-            stream.sendLast(failure(new Failure(Failure.Code.INTERNAL, "the node failed: " + e, "report this with the node's log")));
+            stream.sendLast(FailureMessage.of(new Failure(Failure.Code.INTERNAL, "the node failed: " + e, "report this with the node's log")));
         }
     }
 
@@ -303,13 +304,6 @@ public final class SandboxesServer {
     /// The call has succeeded, and what it gives follows.
     private static void accepted(LinkStream stream) throws IOException, InterruptedException {
         stream.send(NOTHING);
-    }
-
-    private static byte[] failure(Failure failure) {
-        return Json.object(out -> {
-            out.writeName("failure");
-            Forms.FAILURE.write(failure, out);
-        });
     }
 
     private static SandboxId sandbox(JsonObject ask) {
