@@ -13,6 +13,15 @@ interface BodySource {
     /// True when more of it, or its end, can be read without waiting.
     boolean hasMore() throws IOException;
 
+    /// Of `left` bytes that have been announced, as many as there are now and fit.
+    private static int announced(HttpInput in, byte[] into, int offset, int length, long left) throws IOException {
+        int count = in.read(into, offset, (int) Math.min(length, left));
+        if (count < 0) {
+            throw new EOFException("the content broke off");
+        }
+        return count;
+    }
+
     static BodySource of(Framing framing, HttpInput in) {
         return switch (framing) {
             case Framing.None _ -> new FixedSource(in, 0);
@@ -49,10 +58,7 @@ interface BodySource {
             if (left == 0) {
                 return -1;
             }
-            int count = in.read(into, offset, (int) Math.min(length, left));
-            if (count < 0) {
-                throw new EOFException("the content broke off");
-            }
+            int count = announced(in, into, offset, length, left);
             left -= count;
             return count;
         }
@@ -85,10 +91,7 @@ interface BodySource {
             if (ended) {
                 return -1;
             }
-            int count = in.read(into, offset, (int) Math.min(length, left));
-            if (count < 0) {
-                throw new EOFException("the content broke off");
-            }
+            int count = announced(in, into, offset, length, left);
             left -= count;
             return count;
         }

@@ -122,42 +122,39 @@ final class Connection {
         switch (admission) {
             case Admission.Refused(String by, String reason) -> throw new RefusedException(by, reason);
             case Admission.Admitted admitted when admitted.raw() && !admitted.watched() -> raw(EgressProtocol.TCP, ByteBuffer.allocate(0));
-            case Admission.Admitted admitted when admitted.raw() -> watched(admitted);
+            case Admission.Admitted admitted when admitted.raw() -> watched();
             case Admission.Admitted admitted -> seen(admitted);
         }
     }
 
     /// Bytes go through, but a name among the first of them may be denied. Servers that speak first are waited for with the client.
-    private void watched(Admission.Admitted admitted) throws IOException, InterruptedException {
+    private void watched() throws IOException, InterruptedException {
         var dialed = dial(EgressProtocol.TCP);
         var back = Thread.ofVirtual().name("egress-back").start(() -> back(dialed));
         ByteBuffer first = firstBytes(Duration.ZERO);
         if (!first.hasRemaining()) {
             dialed.shutdownOutput();
         } else {
-            refuseSeenName(first, admitted);
+            refuseSeenName(first);
             forward(dialed, first);
         }
         back.join();
     }
 
-    private void refuseSeenName(ByteBuffer first, Admission.Admitted admitted) throws IOException {
-        if (!admitted.watched()) {
-            return;
+    private void refuseSeenName(ByteBuffer first) throws IOException {
+        switch (Opening.read(first)) {
+            case Opening.Tls _ when ClientHello.read(first) instanceof ClientHello.Hello hello && hello.serverName().isPresent() -> refuseDenied(hello.serverName().get(), EgressProtocol.TLS);
+            case Opening.Http _ when HostHeader.in(first).isPresent() -> refuseDenied(HostHeader.in(first).get(), EgressProtocol.HTTP);
+            case Opening.Tls _, Opening.Http _, Opening.NeedMore _, Opening.Neither _ -> {}
         }
-        Optional<String> said = switch (Opening.read(first)) {
-            case Opening.Tls _ -> ClientHello.read(first) instanceof ClientHello.Hello hello ? hello.serverName() : Optional.empty();
-            case Opening.Http _ -> HostHeader.in(first);
-            case Opening.NeedMore _, Opening.Neither _ -> Optional.empty();
-        };
-        if (said.isPresent()) {
-            boolean tls = Opening.read(first) instanceof Opening.Tls;
-            var address = way == null ? wanted : way.address();
-            var decision = outlet.judge().seen(said.get(), address, port, tls ? EgressProtocol.TLS : EgressProtocol.HTTP);
-            if (!decision.allowed()) {
-                host = host.isEmpty() ? said.get() : host;
-                throw new RefusedException(decision.rule(), decision.reason());
-            }
+    }
+
+    /// A name that the client speaks of may be denied, wherever the connection goes.
+    private void refuseDenied(String said, EgressProtocol as) throws IOException {
+        var decision = outlet.judge().seen(said, way == null ? wanted : way.address(), port, as);
+        if (!decision.allowed()) {
+            host = host.isEmpty() ? said : host;
+            throw new RefusedException(decision.rule(), decision.reason());
         }
     }
 
@@ -181,7 +178,9 @@ final class Connection {
             case ClientHello.NeedMore _ -> throw new RefusedException(admitted.rule(), "the TLS hello did not come");
             case ClientHello.Malformed(String reason) -> throw new RefusedException(admitted.rule(), "the TLS hello is not understood: " + reason);
             case ClientHello.Hello hello -> {
-                refuseSeenName(first, admitted);
+                if (admitted.watched() && hello.serverName().isPresent()) {
+                    refuseDenied(hello.serverName().get(), EgressProtocol.TLS);
+                }
                 if (!host.isEmpty() && hello.serverName().isEmpty()) {
                     throw new RefusedException(admitted.rule(), "the TLS hello names no server");
                 }
@@ -189,7 +188,7 @@ final class Connection {
                     throw new RefusedException(admitted.rule(), "the TLS hello names " + hello.serverName().get() + ", which is not the host that was looked up");
                 }
                 if (admitted.inspect()) {
-                    open(first);
+                    exchange(new Destination(host, port, true), first);
                 } else if (hello.encrypted()) {
                     throw new RefusedException(admitted.rule(), "the TLS hello has an encrypted part (ECH), which cannot be judged");
                 } else {
@@ -197,11 +196,6 @@ final class Connection {
                 }
             }
         }
-    }
-
-    /// TLS is ended here.
-    private void open(ByteBuffer first) throws IOException {
-        exchange(new Destination(host, port, true), first);
     }
 
     private void http(Admission.Admitted admitted, ByteBuffer first) throws IOException {
@@ -289,7 +283,7 @@ final class Connection {
         Admission.Refused refusal = null;
         String by = rule;
         for (InetAddress address : addresses(as)) {
-            switch (host.isEmpty() ? judge.connect(address, port) : judge.dial(host, address, port)) {
+            switch (admission(judge, address)) {
                 case Admission.Refused refused -> refusal = refused;
                 case Admission.Admitted admitted when admitted.protocols().contains(as) -> {
                     by = admitted.rule();
@@ -311,6 +305,10 @@ final class Connection {
             throw new IOException(cutReason);
         }
         return dialed;
+    }
+
+    private Admission admission(Judge judge, InetAddress address) {
+        return host.isEmpty() ? judge.connect(address, port) : judge.dial(host, address, port);
     }
 
     private List<InetAddress> addresses(EgressProtocol as) throws IOException, InterruptedException {
@@ -382,9 +380,7 @@ final class Connection {
         if (now == null) {
             return;
         }
-        var judge = outlet.judge();
-        Admission admission = host.isEmpty() ? judge.connect(now.address(), port) : judge.dial(host, now.address(), port);
-        switch (admission) {
+        switch (admission(outlet.judge(), now.address())) {
             case Admission.Refused(String rule, String reason) -> cut("cut by " + rule + ": " + reason);
             case Admission.Admitted admitted -> {
                 boolean openedNow = exchange != null;
@@ -411,9 +407,7 @@ final class Connection {
     /// Writes that it was denied, and resets it.
     private void refused(String rule, String reason) {
         reset(client);
-        Instant now = outlet.now();
-        outlet.write(new Flow(0, began, now, host, way == null ? host.isEmpty() ? wanted.getHostAddress() : "" : way.address().getHostAddress(), port, protocol, "", rule, false,
-                reason, sent.get(), received.get(), 1));
+        outlet.write(entry(rule, false, reason));
     }
 
     private void ended(String reason) {
@@ -426,26 +420,20 @@ final class Connection {
             return;
         }
         Way now = way;
-        if (now == null) {
-            outlet.write(new Flow(0, began, outlet.now(), host, host.isEmpty() ? wanted.getHostAddress() : "", port, protocol, "", rule, true, why, sent.get(), received.get(), 1));
-        } else {
-            outlet.write(flow(now, why));
-        }
+        outlet.write(entry(now == null ? rule : now.rule(), true, why));
     }
 
-    private Flow flow(Way now, String reason) {
-        return new Flow(0, began, outlet.now(), host, now.address().getHostAddress(), port, protocol, "", now.rule(), true, reason, sent.get(), received.get(), 1);
+    private Flow entry(String by, boolean allowed, String reason) {
+        Way now = way;
+        String address = now == null ? host.isEmpty() ? wanted.getHostAddress() : "" : now.address().getHostAddress();
+        return new Flow(0, began, outlet.now(), host, address, port, protocol, "", by, allowed, reason, sent.get(), received.get(), 1);
     }
 
     /// As it is now; empty while it is not let out, and where its requests are entries of their own.
     Optional<Flow> flow() {
         HttpExchange http = exchange;
         Way now = way;
-        return now == null || http != null && http.wroteFlows() ? Optional.empty() : Optional.of(flow(now, "open"));
-    }
-
-    Instant began() {
-        return began;
+        return now == null || http != null && http.wroteFlows() ? Optional.empty() : Optional.of(entry(now.rule(), true, "open"));
     }
 
     String protocolLabel() {

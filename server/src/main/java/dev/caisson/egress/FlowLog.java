@@ -7,7 +7,6 @@ import dev.caisson.sandbox.SandboxException;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.channels.FileChannel;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -137,9 +136,9 @@ final class FlowLog implements AutoCloseable {
     }
 
     private void write(Flow flow) {
-        var numbered = new Flow(++last, flow.began(), flow.ended(), flow.host(), flow.address(), flow.port(), flow.protocol(), flow.request(), flow.rule(), flow.allowed(), flow.reason(),
-                flow.sent(), flow.received(), flow.count());
-        byte[] line = (new String(Forms.FLOW.bytes(numbered), StandardCharsets.UTF_8) + "\n").getBytes(StandardCharsets.UTF_8);
+        byte[] object = Forms.FLOW.bytes(flow.withNumber(++last));
+        byte[] line = Arrays.copyOf(object, object.length + 1);
+        line[object.length] = '\n';
         try {
             if (size + line.length > MAX_BYTES) {
                 Files.move(file, older(file), StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);

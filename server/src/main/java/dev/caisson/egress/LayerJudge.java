@@ -43,7 +43,7 @@ record LayerJudge(EgressLayer layer, List<SecretBinding> secrets) {
         boolean named = false;
         for (int i = 0; i < layer.rules().size(); i++) {
             EgressRule rule = layer.rules().get(i);
-            if (!isAbout(rule, host) || !rule.fitsPort(port) || !concerns(rule, protocol)) {
+            if (!fits(rule, host, port, protocol)) {
                 continue;
             }
             named = true;
@@ -67,7 +67,7 @@ record LayerJudge(EgressLayer layer, List<SecretBinding> secrets) {
         boolean named = false;
         for (int i = 0; i < layer.rules().size(); i++) {
             EgressRule rule = layer.rules().get(i);
-            if (!isAbout(rule, host) || !rule.fitsPort(port) || !concerns(rule, protocol)) {
+            if (!fits(rule, host, port, protocol)) {
                 continue;
             }
             named = true;
@@ -212,6 +212,10 @@ record LayerJudge(EgressLayer layer, List<SecretBinding> secrets) {
 
     private String byDefault() {
         return layer.name() + ":default";
+    }
+
+    private static boolean fits(EgressRule rule, String host, int port, EgressProtocol protocol) {
+        return isAbout(rule, host) && rule.fitsPort(port) && concerns(rule, protocol);
     }
 
     private static boolean isAbout(EgressRule rule, String host) {

@@ -20,4 +20,8 @@ import java.time.Instant;
 /// @param count how many alike this entry stands for
 public record Flow(
         long number, Instant began, Instant ended, String host, String address, int port, String protocol, String request, String rule, boolean allowed, String reason, long sent, long received,
-        long count) {}
+        long count) {
+    public Flow withNumber(long other) {
+        return new Flow(other, began, ended, host, address, port, protocol, request, rule, allowed, reason, sent, received, count);
+    }
+}
