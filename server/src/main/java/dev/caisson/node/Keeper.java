@@ -45,6 +45,7 @@ final class Keeper {
     private final Condition changed = lock.newCondition();
     private SandboxState state;
     private long deadlineNanos;
+    private final LeaseEnd leaseEnd;
     private long createMillis;
     private @Nullable EndReason endReason;
     private @Nullable SandboxException failure;
@@ -66,6 +67,7 @@ final class Keeper {
         this.entry = entry;
         this.state = entry.state();
         this.deadlineNanos = entry.deadlineNanos();
+        this.leaseEnd = new LeaseEnd(machine.uptime(), machine.clock());
         this.createMillis = entry.createMillis();
         this.pausedNanos = entry.pausedNanos().orElse(0);
         this.commands = new KeptCommands(this, machine, boot, entry);
@@ -362,8 +364,7 @@ final class Keeper {
     SandboxInfo info() {
         lock.lock();
         try {
-            var expires = machine.clock().instant().plus(machine.uptime().until(deadlineNanos));
-            return new SandboxInfo(entry.id(), entry.spec().withEgress(wayOut.egress()), state, entry.imageDigest(), entry.created(), expires, createMillis);
+            return new SandboxInfo(entry.id(), entry.spec().withEgress(wayOut.egress()), state, entry.imageDigest(), entry.created(), leaseEnd.at(deadlineNanos), createMillis);
         } finally {
             lock.unlock();
         }

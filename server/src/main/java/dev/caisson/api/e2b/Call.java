@@ -1,13 +1,13 @@
 package dev.caisson.api.e2b;
 
 import dev.caisson.api.Query;
+import dev.caisson.api.UnreadBody;
 import dev.caisson.json.Json;
 import dev.caisson.json.JsonObject;
 import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
-import java.time.Duration;
 import java.util.Locale;
 import java.util.function.Consumer;
 import org.eclipse.jetty.http.HttpHeader;
@@ -25,9 +25,6 @@ record Call(Request request, Response response, Callback callback) {
     static final String JSON = "application/json";
     /// Largest JSON document taken. Unit: bytes.
     static final int MAX_JSON_BYTES = 16 * 1024 * 1024;
-    /// How much of a body, and how long, is still taken from a client that has been refused.
-    private static final long MAX_DRAINED_BYTES = 256L << 20;
-    private static final Duration MAX_DRAIN = Duration.ofSeconds(5);
 
     Query query() {
         return Query.parse(request.getHttpURI().getQuery());
@@ -132,30 +129,7 @@ record Call(Request request, Response response, Callback callback) {
         response.setStatus(status);
         response.getHeaders().put(HttpHeader.CONTENT_TYPE, JSON);
         response.getHeaders().put(HttpHeader.CONTENT_LENGTH, document.length);
-        try {
-            Content.Sink.write(response, true, ByteBuffer.wrap(document));
-            drain();
-            callback.succeeded();
-        } catch (IOException e) {
-            callback.failed(e);
-        }
-    }
-
-    /// Takes what a client is still sending: many read nothing before all is sent, and one that is cut off before never learns why.
-    private void drain() {
-        if (!header(HttpHeader.EXPECT.asString()).isEmpty()) {
-            return;
-        }
-        byte[] piece = new byte[64 * 1024];
-        long left = MAX_DRAINED_BYTES;
-        long until = System.nanoTime() + MAX_DRAIN.toNanos();
-        try (InputStream in = body()) {
-            for (int count = in.read(piece); count >= 0 && left > 0 && System.nanoTime() < until; count = in.read(piece)) {
-                left -= count;
-            }
-        } catch (IOException _) {
-            // It has gone, or rests for longer than a connection may: the answer is on its way to it either way.
-        }
+        UnreadBody.answer(request, response, callback, document);
     }
 
     /// Takes back what was said so far, but for what browsers need to be let see the answer.

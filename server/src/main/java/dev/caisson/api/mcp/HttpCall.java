@@ -1,5 +1,6 @@
 package dev.caisson.api.mcp;
 
+import dev.caisson.api.UnreadBody;
 import dev.caisson.json.Json;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -75,7 +76,8 @@ record HttpCall(Request request, Response response, Callback callback) {
     }
 
     void json(byte[] document) {
-        bytes(200, document);
+        head(200, document.length);
+        response.write(true, ByteBuffer.wrap(document), callback);
     }
 
     /// Taken, and nothing to say.
@@ -97,13 +99,13 @@ record HttpCall(Request request, Response response, Callback callback) {
             out.writeEndObject();
             out.writeEndObject();
         }
-        bytes(status, document.toByteArray());
+        head(status, document.size());
+        UnreadBody.answer(request, response, callback, document.toByteArray());
     }
 
-    private void bytes(int status, byte[] document) {
+    private void head(int status, int length) {
         response.setStatus(status);
         responseHeader(HttpHeader.CONTENT_TYPE, JSON);
-        response.getHeaders().put(HttpHeader.CONTENT_LENGTH, document.length);
-        response.write(true, ByteBuffer.wrap(document), callback);
+        response.getHeaders().put(HttpHeader.CONTENT_LENGTH, length);
     }
 }

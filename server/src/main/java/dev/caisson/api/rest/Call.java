@@ -1,6 +1,7 @@
 package dev.caisson.api.rest;
 
 import dev.caisson.api.Query;
+import dev.caisson.api.UnreadBody;
 import dev.caisson.json.Json;
 import dev.caisson.json.JsonObject;
 import dev.caisson.policy.Caller;
@@ -178,10 +179,14 @@ final class Call {
     }
 
     void bytes(int status, String mediaType, byte[] content) {
+        head(status, mediaType, content);
+        response.write(true, ByteBuffer.wrap(content), callback);
+    }
+
+    private void head(int status, String mediaType, byte[] content) {
         response.setStatus(status);
         response.getHeaders().put(HttpHeader.CONTENT_TYPE, mediaType);
         response.getHeaders().put(HttpHeader.CONTENT_LENGTH, content.length);
-        response.write(true, ByteBuffer.wrap(content), callback);
     }
 
     void empty() {
@@ -209,6 +214,8 @@ final class Call {
         if (problem.status() == 401) {
             header("WWW-Authenticate", "Bearer");
         }
-        bytes(problem.status(), Problem.MEDIA_TYPE, problem.bytes());
+        byte[] document = problem.bytes();
+        head(problem.status(), Problem.MEDIA_TYPE, document);
+        UnreadBody.answer(request, response, callback, document);
     }
 }
