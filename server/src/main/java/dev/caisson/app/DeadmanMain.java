@@ -16,7 +16,7 @@ public final class DeadmanMain {
             var home = options.home();
             var lock = HomeLock.take(home.node().resolve("deadman.lock"), "a deadman");
             var cgroups = Cgroups.detect();
-            var deadman = Deadman.open(home, cgroups, new Reclaimer(home, cgroups), Drivers.of(home, cgroups), InstantSource.system());
+            var deadman = Deadman.open(home, cgroups, new Reclaimer(home, cgroups), InstalledDrivers.of(home, cgroups), InstantSource.system());
             var watching = Thread.ofPlatform().name("deadman").start(() -> {
                 try {
                     deadman.watch();

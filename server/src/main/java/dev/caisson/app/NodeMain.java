@@ -29,7 +29,7 @@ public final class NodeMain {
             var lock = HomeLock.take(home.node().resolve("node.lock"), "a node");
             var cgroups = Cgroups.detect();
             var reclaimer = new Reclaimer(home, cgroups);
-            var node = Node.open(new NodeParts(home, cgroups, reclaimer, Images.open(home), Drivers.of(home, cgroups), InstantSource.system(), new SecureRandom(), maxPaused(options)));
+            var node = Node.open(new NodeParts(home, cgroups, reclaimer, Images.open(home), InstalledDrivers.of(home, cgroups), InstantSource.system(), new SecureRandom(), maxPaused(options)));
             var server = new SandboxesServer(node, node::deleteAll);
             var socket = NodeSocket.open(home.nodeSocket());
             Thread.ofVirtual().name("accept").start(() -> socket.acceptAll(channel -> serve(channel, server)));

@@ -46,6 +46,16 @@ public record Home(Path path) {
         return path.resolve("image");
     }
 
+    /// The guest's kernel and its initramfs.
+    public Path guest() {
+        return path.resolve("guest");
+    }
+
+    /// Frozen machines that microVMs start from.
+    public Path snapshots() {
+        return path.resolve("snapshot");
+    }
+
     public Path node() {
         return path.resolve("node");
     }

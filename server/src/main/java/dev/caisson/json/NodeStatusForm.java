@@ -1,6 +1,7 @@
 package dev.caisson.json;
 
 import dev.caisson.sandbox.ByteSize;
+import dev.caisson.sandbox.DriverName;
 import dev.caisson.sandbox.NodeStatus;
 import dev.caisson.sandbox.Tier;
 import tools.jackson.core.JsonGenerator;
@@ -14,6 +15,7 @@ final class NodeStatusForm implements Form<NodeStatus> {
         out.writeNumberProperty("failed", value.failed());
         out.writeNumberProperty("leaked", value.leaked());
         Json.writeTexts(out, "tiers", value.tiers().stream().map(Tier::label).toList());
+        Json.writeTexts(out, "drivers", value.drivers().stream().map(DriverName::label).toList());
         out.writeNumberProperty("resident_memory_bytes", value.residentMemory().bytes());
     }
 
@@ -25,7 +27,7 @@ final class NodeStatusForm implements Form<NodeStatus> {
                 in.whole("deleted", 0, Long.MAX_VALUE),
                 in.whole("failed", 0, Long.MAX_VALUE),
                 in.whole("leaked", 0, Long.MAX_VALUE),
-                in.texts("tiers").orElseThrow(() -> in.missing("tiers")).stream().map(Tier::parse).toList(),
+                in.texts("drivers").orElseThrow(() -> in.missing("drivers")).stream().map(DriverName::parse).toList(),
                 new ByteSize(in.whole("resident_memory_bytes", 0, Long.MAX_VALUE)));
     }
 }

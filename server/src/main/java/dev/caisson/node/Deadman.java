@@ -3,16 +3,13 @@ package dev.caisson.node;
 import dev.caisson.host.Cgroups;
 import dev.caisson.host.Home;
 import dev.caisson.host.Reclaimer;
-import dev.caisson.runtime.Driver;
+import dev.caisson.runtime.Drivers;
 import dev.caisson.sandbox.EndReason;
 import dev.caisson.sandbox.Receipt;
 import dev.caisson.sandbox.SandboxException;
-import dev.caisson.sandbox.Tier;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.InstantSource;
-import java.util.Map;
-import java.util.Objects;
 
 /// The second guarantee: a process of its own that ends every sandbox whose lease has been over for a while, because then no keeper has done it.
 ///
@@ -27,11 +24,11 @@ public final class Deadman implements AutoCloseable {
     private final Store store;
     private final Journal journal;
     private final Teardown teardown;
-    private final Map<Tier, Driver> drivers;
+    private final Drivers drivers;
     private final Home home;
     private final Uptime uptime;
 
-    private Deadman(Store store, Journal journal, Teardown teardown, Map<Tier, Driver> drivers, Home home, Uptime uptime) {
+    private Deadman(Store store, Journal journal, Teardown teardown, Drivers drivers, Home home, Uptime uptime) {
         this.drivers = drivers;
         this.home = home;
         this.store = store;
@@ -40,8 +37,7 @@ public final class Deadman implements AutoCloseable {
         this.uptime = uptime;
     }
 
-    /// @param drivers one per tier that this program knows
-    public static Deadman open(Home home, Cgroups cgroups, Reclaimer reclaimer, Map<Tier, Driver> drivers, InstantSource clock) throws IOException {
+    public static Deadman open(Home home, Cgroups cgroups, Reclaimer reclaimer, Drivers drivers, InstantSource clock) throws IOException {
         var store = Store.open(home.node().resolve("node.db"));
         return new Deadman(store, new Journal(store), new Teardown(reclaimer, cgroups, home, clock), drivers, home, Uptime.ofThisBoot());
     }
@@ -80,7 +76,7 @@ public final class Deadman implements AutoCloseable {
     private boolean pause(JournalEntry entry) throws InterruptedException {
         try {
             long now = uptime.now();
-            Objects.requireNonNull(drivers.get(entry.spec().tier())).pause(entry.boot(home));
+            drivers.of(entry.spec()).pause(entry.boot(home));
             journal.paused(entry.id(), now, now + NodeParts.MAX_PAUSED.toNanos());
             log("sandbox=" + entry.id() + " paused, its lease is over");
             return true;

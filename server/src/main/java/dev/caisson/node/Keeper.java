@@ -477,7 +477,7 @@ final class Keeper {
     }
 
     private Driver driver() {
-        return machine.driverOf(entry.spec().tier());
+        return machine.drivers().of(entry.spec());
     }
 
     /// With the lock held, which gives pausing, resuming, renewing and the lease's end one order.

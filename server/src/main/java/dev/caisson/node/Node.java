@@ -4,8 +4,10 @@ import dev.caisson.egress.GatewayLink;
 import dev.caisson.host.Home;
 import dev.caisson.image.Images;
 import dev.caisson.image.RootImage;
+import dev.caisson.image.StartCommand;
 import dev.caisson.link.LinkException;
 import dev.caisson.runtime.Boot;
+import dev.caisson.runtime.WarmUp;
 import dev.caisson.sandbox.ByteSize;
 import dev.caisson.sandbox.CommandId;
 import dev.caisson.sandbox.CommandInfo;
@@ -137,16 +139,16 @@ public final class Node implements Sandboxes, AutoCloseable {
 
     @Override
     public SandboxInfo create(SandboxSpec spec) throws InterruptedException {
+        SandboxSpec chosen = spec.withDriver(machine.drivers().forNew(spec).kind());
         if (spec.idempotencyKey().isEmpty()) {
-            return make(spec, _ -> {}).awaitRunning();
+            return make(chosen, _ -> {}).awaitRunning();
         }
-        return namesakes.oneOf(spec, whenMade -> make(spec, whenMade)).awaitRunning();
+        return namesakes.oneOf(chosen, whenMade -> make(chosen, whenMade)).awaitRunning();
     }
 
     /// @param whenMade told of the keeper before it starts
     private Keeper make(SandboxSpec spec, Consumer<Keeper> whenMade) throws InterruptedException {
         long started = machine.uptime().now();
-        machine.driver(spec.tier());
         RootImage image = images.resolve(spec.template());
         if (!spec.egress().isNone()) {
             machine.plugs().requireWayOut();
@@ -159,15 +161,15 @@ public final class Node implements Sandboxes, AutoCloseable {
             refuseWhenClosed();
             var id = SandboxId.random(random);
             plug = machine.plugs().take();
-            var boot = boot(id, spec, image.directory(), slot, plug);
-            var resources = machine.driver(spec.tier()).resources(boot);
+            var start = images.start(spec.template());
+            var boot = boot(id, spec, image, slot, plug, start);
+            var resources = machine.drivers().of(spec).resources(boot);
             var entry = new JournalEntry(
                     id, spec, image.digest(), SandboxState.CREATING, slot, machine.clock().instant(), started + spec.lease().toNanos(), machine.uptime().bootId(), 0, OptionalLong.empty(), Optional.empty(), resources, List.of());
             keeper = new Keeper(machine, boot, entry);
             keepers.put(id, keeper);
             var made = keeper;
             whenMade.accept(made);
-            var start = images.start(spec.template());
             keep(made, () -> made.live(started, start));
             made.awaitRunning();
             return made;
@@ -188,9 +190,11 @@ public final class Node implements Sandboxes, AutoCloseable {
         }
     }
 
-    private Boot boot(SandboxId id, SandboxSpec spec, Path root, int slot, Path plug) {
+    private Boot boot(SandboxId id, SandboxSpec spec, RootImage root, int slot, Path plug, Optional<StartCommand> start) {
         Home home = machine.home();
-        return new Boot(id, spec, home.sandbox(id.value()), home.cgroup(id.value()), root, home.agentSocket(id.value()), slot, plug);
+        var image = new Boot.Image(root.digest(), root.file(), root.directory());
+        var warmUp = start.map(command -> new WarmUp(command.command(), command.user(), command.port(), command.patience()));
+        return new Boot(id, spec, home.sandbox(id.value()), home.cgroup(id.value()), image, home.agentSocket(id.value()), slot, plug, warmUp);
     }
 
     @FunctionalInterface
@@ -368,7 +372,7 @@ public final class Node implements Sandboxes, AutoCloseable {
     @Override
     public NodeStatus status() {
         var journal = machine.journal();
-        return new NodeStatus(keepers.size(), journal.counter("created"), journal.counter("deleted"), journal.counter("failed"), journal.counter("leaked"), machine.tiers(), residentMemory());
+        return new NodeStatus(keepers.size(), journal.counter("created"), journal.counter("deleted"), journal.counter("failed"), journal.counter("leaked"), machine.drivers().fit(), residentMemory());
     }
 
     /// Ends every sandbox; for a `down` that means it.

@@ -4,17 +4,15 @@ import dev.caisson.host.Cgroups;
 import dev.caisson.host.Home;
 import dev.caisson.host.Reclaimer;
 import dev.caisson.image.Images;
-import dev.caisson.runtime.Driver;
-import dev.caisson.sandbox.Tier;
+import dev.caisson.runtime.Drivers;
 import java.time.Duration;
 import java.time.InstantSource;
-import java.util.Map;
 import java.util.random.RandomGenerator;
 
 /// What a node is put together from.
 ///
 /// @param random for ids; must be unpredictable
 /// @param maxPaused a sandbox that has been paused for so long is deleted
-public record NodeParts(Home home, Cgroups cgroups, Reclaimer reclaimer, Images images, Map<Tier, Driver> drivers, InstantSource clock, RandomGenerator random, Duration maxPaused) {
+public record NodeParts(Home home, Cgroups cgroups, Reclaimer reclaimer, Images images, Drivers drivers, InstantSource clock, RandomGenerator random, Duration maxPaused) {
     public static final Duration MAX_PAUSED = Duration.ofHours(24);
 }

@@ -1,5 +1,6 @@
 package dev.caisson.runtime;
 
+import dev.caisson.sandbox.DriverName;
 import dev.caisson.sandbox.Resource;
 import dev.caisson.sandbox.Tier;
 import java.io.IOException;
@@ -12,7 +13,11 @@ import java.util.Optional;
 /// nothing, not even after a failure: the caller hands the same list, reversed, to the reclaimer.
 /// Threads: safe for many.
 public interface Driver {
-    Tier tier();
+    DriverName kind();
+
+    default Tier tier() {
+        return kind().tier();
+    }
 
     /// Name of the program behind it, such as `runsc`; for people.
     String name();
@@ -33,6 +38,12 @@ public interface Driver {
     ///
     /// Errors: [dev.caisson.sandbox.Failure.Code#UNSUPPORTED] where this host cannot; an [IOException] when it did not come to rest, it goes on then.
     void pause(Boot boot) throws IOException, InterruptedException;
+
+    /// True when its guests begin as a copy of one that was frozen: before anything else happens in one, it must be told the time, fresh randomness, who it is, and its
+    /// addresses; and the time again whenever it goes on after a pause.
+    default boolean wakesFromSnapshot() {
+        return false;
+    }
 
     /// Lets it go on where it stopped. One that runs is left so.
     void resume(Boot boot) throws IOException, InterruptedException;

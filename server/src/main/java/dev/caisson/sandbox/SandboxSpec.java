@@ -2,6 +2,7 @@ package dev.caisson.sandbox;
 
 import java.time.Duration;
 import java.util.Map;
+import java.util.Optional;
 import java.util.regex.Pattern;
 
 /// Everything a sandbox is made from; every default and limit is explicit here, no part below it guesses.
@@ -14,9 +15,10 @@ import java.util.regex.Pattern;
 /// @param onLeaseEnd what becomes of it when its lease is over
 /// @param publicPorts whoever knows the id may reach its ports through their preview URLs; otherwise only who holds its token or a link
 /// @param egress what it may reach outside
+/// @param driver what is to run it; empty: what the node prefers in that tier, which is never an emulated one. Of a sandbox that was made it is what runs it
 public record SandboxSpec(
         TemplateName template, Trust trust, Tier tier, Limits limits, Duration lease, Map<String, String> env, Map<String, String> labels, String tenant, String idempotencyKey,
-        OnLeaseEnd onLeaseEnd, boolean publicPorts, Egress egress) {
+        OnLeaseEnd onLeaseEnd, boolean publicPorts, Egress egress, Optional<DriverName> driver) {
     /// What becomes of a sandbox when its lease is over.
     public enum OnLeaseEnd {
         DELETE,
@@ -42,6 +44,9 @@ public record SandboxSpec(
         if (lease.compareTo(MIN_LEASE) < 0 || lease.compareTo(MAX_LEASE) > 0) {
             throw Failure.Code.OUT_OF_RANGE.with("the lease must be 1 second to 24 hours, got " + lease.toSeconds() + " s", "ask for a time in that range");
         }
+        if (driver.isPresent() && driver.get().tier() != tier) {
+            throw Failure.Code.BAD_REQUEST.with("driver " + driver.get().label() + " is not of tier " + tier.label(), "name its tier, " + driver.get().tier().label() + ", or leave one of the two away");
+        }
         env = Environment.checked(env);
         if (labels.size() > MAX_LABELS || labels.entrySet().stream().anyMatch(e -> e.getKey().length() > MAX_LABEL_CHARS || e.getValue().length() > MAX_LABEL_CHARS)) {
             throw Failure.Code.OUT_OF_RANGE.with("too many or too long labels", "at most " + MAX_LABELS + " labels of at most " + MAX_LABEL_CHARS + " characters");
@@ -65,7 +70,7 @@ public record SandboxSpec(
     /// One that is deleted when its lease is over, whose ports are private, and which reaches nothing outside.
     public SandboxSpec(
             TemplateName template, Trust trust, Tier tier, Limits limits, Duration lease, Map<String, String> env, Map<String, String> labels, String tenant, String idempotencyKey) {
-        this(template, trust, tier, limits, lease, env, labels, tenant, idempotencyKey, OnLeaseEnd.DELETE, false, Egress.NONE);
+        this(template, trust, tier, limits, lease, env, labels, tenant, idempotencyKey, OnLeaseEnd.DELETE, false, Egress.NONE, Optional.empty());
     }
 
     /// A sandbox of the default tenant, without an idempotency key.
@@ -74,28 +79,33 @@ public record SandboxSpec(
     }
 
     public SandboxSpec withTenant(String other) {
-        return new SandboxSpec(template, trust, tier, limits, lease, env, labels, other, idempotencyKey, onLeaseEnd, publicPorts, egress);
+        return new SandboxSpec(template, trust, tier, limits, lease, env, labels, other, idempotencyKey, onLeaseEnd, publicPorts, egress, driver);
     }
 
     public SandboxSpec withIdempotencyKey(String key) {
-        return new SandboxSpec(template, trust, tier, limits, lease, env, labels, tenant, key, onLeaseEnd, publicPorts, egress);
+        return new SandboxSpec(template, trust, tier, limits, lease, env, labels, tenant, key, onLeaseEnd, publicPorts, egress, driver);
     }
 
     public SandboxSpec withLabels(Map<String, String> others) {
-        return new SandboxSpec(template, trust, tier, limits, lease, env, others, tenant, idempotencyKey, onLeaseEnd, publicPorts, egress);
+        return new SandboxSpec(template, trust, tier, limits, lease, env, others, tenant, idempotencyKey, onLeaseEnd, publicPorts, egress, driver);
     }
 
     public SandboxSpec withOnLeaseEnd(OnLeaseEnd other) {
-        return new SandboxSpec(template, trust, tier, limits, lease, env, labels, tenant, idempotencyKey, other, publicPorts, egress);
+        return new SandboxSpec(template, trust, tier, limits, lease, env, labels, tenant, idempotencyKey, other, publicPorts, egress, driver);
     }
 
     /// The same, its ports open to whoever knows the id, or not.
     public SandboxSpec withPublicPorts(boolean open) {
-        return new SandboxSpec(template, trust, tier, limits, lease, env, labels, tenant, idempotencyKey, onLeaseEnd, open, egress);
+        return new SandboxSpec(template, trust, tier, limits, lease, env, labels, tenant, idempotencyKey, onLeaseEnd, open, egress, driver);
     }
 
     public SandboxSpec withEgress(Egress other) {
-        return new SandboxSpec(template, trust, tier, limits, lease, env, labels, tenant, idempotencyKey, onLeaseEnd, publicPorts, other);
+        return new SandboxSpec(template, trust, tier, limits, lease, env, labels, tenant, idempotencyKey, onLeaseEnd, publicPorts, other, driver);
+    }
+
+    /// The same, run by that driver, which must be of its tier.
+    public SandboxSpec withDriver(DriverName other) {
+        return new SandboxSpec(template, trust, tier, limits, lease, env, labels, tenant, idempotencyKey, onLeaseEnd, publicPorts, egress, Optional.of(other));
     }
 
     /// The defaults: template `base`, untrusted, gVisor, default limits, 5 minutes.

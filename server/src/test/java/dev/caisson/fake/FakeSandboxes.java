@@ -5,6 +5,7 @@ import dev.caisson.sandbox.CommandId;
 import dev.caisson.sandbox.CommandInfo;
 import dev.caisson.sandbox.CommandSpec;
 import dev.caisson.sandbox.CommandStream;
+import dev.caisson.sandbox.DriverName;
 import dev.caisson.sandbox.Egress;
 import dev.caisson.sandbox.EndReason;
 import dev.caisson.sandbox.Failure;
@@ -24,7 +25,6 @@ import dev.caisson.sandbox.Sandboxes;
 import dev.caisson.sandbox.TemplateInfo;
 import dev.caisson.sandbox.TemplateName;
 import dev.caisson.sandbox.TerminalSize;
-import dev.caisson.sandbox.Tier;
 import dev.caisson.sandbox.Usage;
 import dev.caisson.sandbox.UsageSample;
 import java.nio.ByteBuffer;
@@ -70,7 +70,7 @@ public final class FakeSandboxes implements Sandboxes, AutoCloseable {
     private final ConcurrentHashMap<String, Integer> ports = new ConcurrentHashMap<>();
     private final AtomicLong dials = new AtomicLong();
     private final AtomicLong made = new AtomicLong();
-    private volatile List<Tier> tiers = List.of(Tier.GVISOR, Tier.CONTAINER);
+    private volatile List<DriverName> drivers = List.of(DriverName.GVISOR, DriverName.CONTAINER);
     private volatile @Nullable Failure broken;
 
     public FakeSandboxes(Path root) {
@@ -92,8 +92,8 @@ public final class FakeSandboxes implements Sandboxes, AutoCloseable {
         return dials.get();
     }
 
-    public void tiers(List<Tier> now) {
-        tiers = now;
+    public void drivers(List<DriverName> now) {
+        drivers = now;
     }
 
     /// The last terminal size that was asked for, and so on: what a test wants to see of a command.
@@ -332,7 +332,7 @@ public final class FakeSandboxes implements Sandboxes, AutoCloseable {
     @Override
     public NodeStatus status() {
         check();
-        return new NodeStatus(boxes.size(), made.get(), receipts.size(), 0, 0, tiers, ByteSize.mib(80));
+        return new NodeStatus(boxes.size(), made.get(), receipts.size(), 0, 0, drivers, ByteSize.mib(80));
     }
 
     @Override

@@ -73,12 +73,12 @@ final class AdoptedSandbox implements AutoCloseable {
     }
 
     /// Boots one and waits for its agent, which nobody has adopted yet.
-    static AdoptedSandbox boot(TestMachine machine, Tier tier, Path image) throws IOException, InterruptedException {
+    static AdoptedSandbox boot(TestMachine machine, Tier tier, Boot.Image image) throws IOException, InterruptedException {
         var id = SandboxId.random(RANDOM);
         var trust = tier == Tier.CONTAINER ? Trust.TRUSTED : Trust.UNTRUSTED;
         var spec = new SandboxSpec(TemplateName.BASE, trust, tier, LIMITS, Duration.ofMinutes(1), Map.of(), Map.of());
         var home = machine.home;
-        var boot = new Boot(id, spec, home.sandbox(id.value()), home.cgroup(id.value()), image, home.agentSocket(id.value()), SLOT.getAndIncrement(), home.sandbox(id.value()).resolve("net"));
+        var boot = new Boot(id, spec, home.sandbox(id.value()), home.cgroup(id.value()), image, home.agentSocket(id.value()), SLOT.getAndIncrement(), home.sandbox(id.value()).resolve("net"), Optional.empty());
         Files.createDirectory(boot.directory(), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx--x--x")));
         new NetworkNamespace(boot.network()).create();
         Files.createDirectory(boot.agentSocket().getParent());

@@ -48,7 +48,7 @@ class SeedsTest {
     private AdoptedSandbox boot(Tier tier) throws IOException, InterruptedException {
         var unfit = AdoptedSandbox.unfit(machine, tier);
         Assumptions.assumeTrue(unfit.isEmpty(), unfit.orElse(""));
-        return AdoptedSandbox.boot(machine, tier, machine.rootImage);
+        return AdoptedSandbox.boot(machine, tier, machine.image);
     }
 
     @ParameterizedTest

@@ -10,6 +10,7 @@ import dev.caisson.sandbox.CommandInfo;
 import dev.caisson.sandbox.CommandResult;
 import dev.caisson.sandbox.CommandSpec;
 import dev.caisson.sandbox.Cpus;
+import dev.caisson.sandbox.DriverName;
 import dev.caisson.sandbox.EndReason;
 import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.FileEvent;
@@ -73,7 +74,7 @@ class FormsTest {
                     Map.of("memory", 2L, "network", Long.MAX_VALUE),
                     List.of(new Receipt.Check(RESOURCE, true, ""), new Receipt.Check(new Resource(ResourceKind.MOUNT, "/m"), false, "busy")), "keeper", "acme"));
         }
-        same(Forms.NODE_STATUS, new NodeStatus(1, 2, 3, 4, 5, List.of(Tier.GVISOR, Tier.CONTAINER), ByteSize.mib(77)));
+        same(Forms.NODE_STATUS, new NodeStatus(1, 2, 3, 4, 5, List.of(DriverName.GVISOR, DriverName.CONTAINER), ByteSize.mib(77)));
         same(Forms.TERMINAL_SIZE, new TerminalSize(80, 24));
         same(Forms.COMMAND_SPEC, CommandSpec.of("echo", ODD));
         same(Forms.COMMAND_SPEC, CommandSpec.of("echo").withBatched());

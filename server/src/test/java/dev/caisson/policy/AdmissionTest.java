@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.caisson.fake.FakeSandboxes;
+import dev.caisson.sandbox.DriverName;
 import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.SandboxException;
 import dev.caisson.sandbox.SandboxId;
@@ -42,7 +43,7 @@ class AdmissionTest {
 
     @Test
     void theFloorIsTheDefaultAndStrongerMayBeAsked() {
-        sandboxes.tiers(List.of(Tier.MICROVM, Tier.GVISOR, Tier.CONTAINER));
+        sandboxes.drivers(List.of(DriverName.QEMU, DriverName.GVISOR, DriverName.CONTAINER));
         var tiers = new TierPolicy(sandboxes);
         assertThat(tiers.choose(Trust.UNTRUSTED, Optional.empty())).isEqualTo(Tier.GVISOR);
         assertThat(tiers.choose(Trust.REVIEWED, Optional.empty())).isEqualTo(Tier.GVISOR);
@@ -66,11 +67,11 @@ class AdmissionTest {
     void aTierThatIsNotThereIsNeverReplaced() {
         var tiers = new TierPolicy(sandboxes);
         refused(() -> tiers.choose(Trust.TRUSTED, Optional.of(Tier.MICROVM)), Failure.Code.TIER_UNAVAILABLE, "it has: gvisor, container");
-        sandboxes.tiers(List.of(Tier.CONTAINER));
+        sandboxes.drivers(List.of(DriverName.CONTAINER));
         refused(() -> new TierPolicy(sandboxes).choose(Trust.UNTRUSTED, Optional.empty()), Failure.Code.TIER_UNAVAILABLE, "it has: container");
-        sandboxes.tiers(List.of());
+        sandboxes.drivers(List.of());
         refused(() -> new TierPolicy(sandboxes).choose(Trust.UNTRUSTED, Optional.empty()), Failure.Code.TIER_UNAVAILABLE, "it has: none");
-        sandboxes.tiers(List.of(Tier.MICROVM));
+        sandboxes.drivers(List.of(DriverName.QEMU));
         assertThat(tiers.choose(Trust.UNTRUSTED, Optional.of(Tier.MICROVM))).as("asked again when it was missing").isEqualTo(Tier.MICROVM);
     }
 

@@ -17,6 +17,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -77,8 +78,8 @@ public abstract class DriverContractTest {
         var id = SandboxId.random(random);
         var trust = driver.tier() == Tier.CONTAINER ? Trust.TRUSTED : Trust.UNTRUSTED;
         var spec = new SandboxSpec(SandboxSpec.defaults().template(), trust, driver.tier(), limits, Duration.ofMinutes(1), Map.of(), Map.of());
-        return new Boot(id, spec, machine.home.sandbox(id.value()), machine.home.cgroup(id.value()), machine.rootImage, machine.home.agentSocket(id.value()), slot++,
-                machine.home.sandbox(id.value()).resolve("net"));
+        return new Boot(id, spec, machine.home.sandbox(id.value()), machine.home.cgroup(id.value()), machine.image, machine.home.agentSocket(id.value()), slot++,
+                machine.home.sandbox(id.value()).resolve("net"), Optional.empty());
     }
 
     protected Booted boot(Limits limits) throws Exception {

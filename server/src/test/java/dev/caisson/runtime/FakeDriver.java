@@ -3,9 +3,9 @@ package dev.caisson.runtime;
 import dev.caisson.host.CgroupLimits;
 import dev.caisson.host.Cgroups;
 import dev.caisson.host.Child;
+import dev.caisson.sandbox.DriverName;
 import dev.caisson.sandbox.Resource;
 import dev.caisson.sandbox.ResourceKind;
-import dev.caisson.sandbox.Tier;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -19,19 +19,19 @@ import java.util.Optional;
 /// Its commands run as root on the host's files: give it only commands of the tests' own. The process namespace is there because a mere
 /// `kill -9 -1` would otherwise end every process of the machine.
 public final class FakeDriver implements Driver {
-    private final Tier tier;
+    private final DriverName kind;
     private final Path agent;
     private final Cgroups cgroups;
 
-    public FakeDriver(Tier tier, Path agent, Cgroups cgroups) {
-        this.tier = tier;
+    public FakeDriver(DriverName kind, Path agent, Cgroups cgroups) {
+        this.kind = kind;
         this.agent = agent;
         this.cgroups = cgroups;
     }
 
     @Override
-    public Tier tier() {
-        return tier;
+    public DriverName kind() {
+        return kind;
     }
 
     @Override

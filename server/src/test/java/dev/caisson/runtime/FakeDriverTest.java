@@ -1,11 +1,11 @@
 package dev.caisson.runtime;
 
-import dev.caisson.sandbox.Tier;
+import dev.caisson.sandbox.DriverName;
 
 class FakeDriverTest extends DriverContractTest {
     @Override
     protected Driver driver(TestMachine machine) {
-        return new FakeDriver(Tier.GVISOR, machine.agent, machine.cgroups);
+        return new FakeDriver(DriverName.GVISOR, machine.agent, machine.cgroups);
     }
 
     @Override

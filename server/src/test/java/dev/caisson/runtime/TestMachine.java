@@ -26,7 +26,7 @@ public final class TestMachine {
     public final Cgroups cgroups;
     public final Reclaimer reclaimer;
     public final Path agent;
-    public final Path rootImage;
+    public final Boot.Image image;
 
     private TestMachine(Path agent, Path erofs) throws IOException {
         this.home = new Home(Files.createTempDirectory(Path.of("/tmp"), "cs"));
@@ -34,9 +34,10 @@ public final class TestMachine {
         this.cgroups = Cgroups.detect();
         this.reclaimer = new Reclaimer(home, cgroups);
         this.agent = agent;
-        this.rootImage = home.image().resolve("root");
+        // Nobody here asks whether the digest is right.
+        this.image = new Boot.Image("sha256:" + "0".repeat(64), erofs, home.image().resolve("root"));
         Files.createDirectories(home.sandboxes());
-        Mounts.erofs(erofs, rootImage);
+        Mounts.erofs(erofs, image.directory());
     }
 
     /// Why such tests cannot run here; empty when they can.
@@ -85,7 +86,7 @@ public final class TestMachine {
     }
 
     public void close() throws IOException, InterruptedException {
-        reclaimer.release(new Resource(ResourceKind.MOUNT, rootImage.toString()));
+        reclaimer.release(new Resource(ResourceKind.MOUNT, image.directory().toString()));
         cgroups.remove(home.cgroupParent());
         Child.of(Path.of("/dev/null"), "rm", "-rf", "--one-file-system", home.path().toString()).mustRun(Duration.ofMinutes(1));
     }

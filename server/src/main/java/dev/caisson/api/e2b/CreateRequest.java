@@ -44,7 +44,7 @@ final class CreateRequest {
         var labels = resumes(in) ? Waking.wish(metadata) : metadata;
         return new SandboxSpec(
                 template, Trust.UNTRUSTED, tiers.choose(Trust.UNTRUSTED, Optional.empty()), limits(template), lease(in, "timeout").orElse(lease),
-                in.map("envVars"), labels, tenant, idempotencyKey, pause ? SandboxSpec.OnLeaseEnd.PAUSE : SandboxSpec.OnLeaseEnd.DELETE, publicPorts(in), egress);
+                in.map("envVars"), labels, tenant, idempotencyKey, pause ? SandboxSpec.OnLeaseEnd.PAUSE : SandboxSpec.OnLeaseEnd.DELETE, publicPorts(in), egress, Optional.empty());
     }
 
     /// Ports are private unless the maker says otherwise in so many words, or the operator did for all.

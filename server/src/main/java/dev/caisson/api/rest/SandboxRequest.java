@@ -44,7 +44,7 @@ final class SandboxRequest {
         in.end();
         secrets = Secrets.asBefore(tenant, idempotencyKey, secrets, sandboxes);
         var egress = ways.compose(out.layer(), out.budget().orElse(EgressBudget.DEFAULT), secrets, tenant, template);
-        return new SandboxSpec(template, trust, tiers.choose(trust, asked), limits, lease, Secrets.variables(env, secrets), labels, tenant, idempotencyKey, onLeaseEnd, publicPorts, egress);
+        return new SandboxSpec(template, trust, tiers.choose(trust, asked), limits, lease, Secrets.variables(env, secrets), labels, tenant, idempotencyKey, onLeaseEnd, publicPorts, egress, Optional.empty());
     }
 
     private static EgressRequest egress(JsonObject in, WayOut ways, boolean secrets) {

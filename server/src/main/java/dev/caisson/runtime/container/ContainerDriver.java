@@ -11,9 +11,9 @@ import dev.caisson.runtime.AgentDoor;
 import dev.caisson.runtime.Boot;
 import dev.caisson.runtime.Driver;
 import dev.caisson.sandbox.ByteSize;
+import dev.caisson.sandbox.DriverName;
 import dev.caisson.sandbox.Resource;
 import dev.caisson.sandbox.ResourceKind;
-import dev.caisson.sandbox.Tier;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -61,8 +61,8 @@ public final class ContainerDriver implements Driver {
     }
 
     @Override
-    public Tier tier() {
-        return Tier.CONTAINER;
+    public DriverName kind() {
+        return DriverName.CONTAINER;
     }
 
     @Override
@@ -131,7 +131,7 @@ public final class ContainerDriver implements Driver {
         Files.setAttribute(at.upper(), "unix:uid", first);
         Files.setAttribute(at.upper(), "unix:gid", first);
         Files.setPosixFilePermissions(at.upper(), PosixFilePermissions.fromString("rwxr-xr-x"));
-        Mounts.idmapped(boot.rootImage(), at.image(), first, IDS);
+        Mounts.idmapped(boot.image().directory(), at.image(), first, IDS);
         Mounts.overlay(at.image(), at.upper(), at.work(), at.root());
     }
 

@@ -11,10 +11,10 @@ import dev.caisson.runtime.OciBundle;
 import dev.caisson.runtime.OciMount;
 import dev.caisson.runtime.RuntimeCommand;
 import dev.caisson.sandbox.ByteSize;
+import dev.caisson.sandbox.DriverName;
 import dev.caisson.sandbox.Limits;
 import dev.caisson.sandbox.Resource;
 import dev.caisson.sandbox.ResourceKind;
-import dev.caisson.sandbox.Tier;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -57,8 +57,8 @@ public final class GvisorDriver implements Driver {
     }
 
     @Override
-    public Tier tier() {
-        return Tier.GVISOR;
+    public DriverName kind() {
+        return DriverName.GVISOR;
     }
 
     @Override
@@ -159,7 +159,7 @@ public final class GvisorDriver implements Driver {
                 OciMount.of("/sys", "sysfs", "nosuid", "noexec", "nodev", "ro"),
                 OciMount.of("/dev/shm", "tmpfs", "nosuid", "nodev", "mode=1777", "size=" + Math.min(SHARED_MEMORY.bytes(), limits.memory().bytes() / 2)),
                 AgentDoor.mount(at.door())));
-        if (isEmpty(boot.rootImage().resolve("tmp"))) {
+        if (isEmpty(boot.image().directory().resolve("tmp"))) {
             // gVisor puts a tmpfs without a bound of ours on an empty /tmp. An image whose /tmp holds something keeps it on its disk, which is better.
             mounts.add(OciMount.of("/tmp", "tmpfs", "nosuid", "nodev", "mode=1777", "size=" + Math.min(limits.disk().bytes(), limits.memory().bytes() / 2)));
         }
@@ -170,7 +170,7 @@ public final class GvisorDriver implements Driver {
         var namespaces = List.of(
                 Map.of("type", "pid"), Map.of("type", "ipc"), Map.of("type", "uts"), Map.of("type", "mount"),
                 Map.of("type", "network", "path", boot.network().toString()));
-        return new OciBundle(AgentDoor.COMMAND, boot.rootImage(), false, false, CAPABILITIES, rlimits, mounts, Map.of("namespaces", namespaces), Map.of());
+        return new OciBundle(AgentDoor.COMMAND, boot.image().directory(), false, false, CAPABILITIES, rlimits, mounts, Map.of("namespaces", namespaces), Map.of());
     }
 
     private static boolean isEmpty(Path directory) throws IOException {

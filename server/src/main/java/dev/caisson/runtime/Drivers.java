@@ -1,0 +1,59 @@
+package dev.caisson.runtime;
+
+import dev.caisson.sandbox.DriverName;
+import dev.caisson.sandbox.Failure;
+import dev.caisson.sandbox.SandboxSpec;
+import dev.caisson.sandbox.Tier;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.Collectors;
+
+/// The drivers of one installation, and which of them a sandbox gets.
+///
+/// Threads: safe for many.
+public final class Drivers {
+    private final List<Driver> all;
+
+    /// @param all at most one of each kind
+    public Drivers(List<Driver> all) {
+        this.all = all.stream().sorted(Comparator.comparing(Driver::kind)).toList();
+    }
+
+    /// The driver for a new sandbox; never one of another tier, and an emulated one only where it is asked for by name.
+    ///
+    /// Errors: [Failure.Code#TIER_UNAVAILABLE] that says what is missing.
+    public Driver forNew(SandboxSpec spec) {
+        var candidates = all.stream().filter(driver -> mayRun(driver.kind(), spec)).toList();
+        if (candidates.isEmpty()) {
+            throw Failure.Code.TIER_UNAVAILABLE.with("this node has no driver for tier " + spec.tier().label(), "use one of: " + labels());
+        }
+        return candidates.stream().filter(driver -> driver.unfit().isEmpty()).findFirst().orElseThrow(() -> {
+            String why = candidates.stream().flatMap(driver -> driver.unfit().stream()).collect(Collectors.joining("; "));
+            return Failure.Code.TIER_UNAVAILABLE.with("this node cannot give tier " + spec.tier().label() + ": " + why, "`caisson doctor` says what it can give: " + labels());
+        });
+    }
+
+    private static boolean mayRun(DriverName driver, SandboxSpec spec) {
+        return driver.tier() == spec.tier() && (spec.driver().isPresent() ? driver == spec.driver().get() : !driver.isEmulated());
+    }
+
+    /// The driver of a sandbox that is there already: whether this host could still make one is not asked.
+    public Driver of(SandboxSpec spec) {
+        DriverName kind = kindOf(spec);
+        return all.stream().filter(driver -> driver.kind() == kind).findFirst().orElseThrow(() -> new IllegalStateException("no driver " + kind + " for a sandbox that was admitted"));
+    }
+
+    /// Rows of before drivers had names do not say it: then each tier had one.
+    private static DriverName kindOf(SandboxSpec spec) {
+        return spec.driver().orElseGet(() -> spec.tier() == Tier.CONTAINER ? DriverName.CONTAINER : DriverName.GVISOR);
+    }
+
+    /// What this host can run, the preferred ones first.
+    public List<DriverName> fit() {
+        return all.stream().filter(driver -> driver.unfit().isEmpty()).map(Driver::kind).toList();
+    }
+
+    private String labels() {
+        return fit().stream().map(driver -> driver.isEmulated() ? driver.label() + " (" + DriverName.EMULATED + ")" : driver.tier().label()).collect(Collectors.joining(", "));
+    }
+}

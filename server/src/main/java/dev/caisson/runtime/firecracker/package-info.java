@@ -1,0 +1,7 @@
+/// What Firecracker does in its own way.
+///
+/// Read first: [FirecrackerVmm].
+@NullMarked
+package dev.caisson.runtime.firecracker;
+
+import org.jspecify.annotations.NullMarked;

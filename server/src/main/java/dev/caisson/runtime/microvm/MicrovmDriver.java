@@ -1,0 +1,6 @@
+package dev.caisson.runtime.microvm;
+
+/// Runs sandboxes as microVMs, whichever VMM runs them.
+public final class MicrovmDriver {
+    private MicrovmDriver() {}
+}
