@@ -90,7 +90,7 @@ final class NativeLinux {
 
     private NativeLinux() {}
 
-    private interface Body {
+    interface Body {
         long run(Arena arena, MemorySegment state) throws Throwable;
     }
 
@@ -236,7 +236,7 @@ final class NativeLinux {
         }
     }
 
-    private static long call(String name, String object, Body body) throws NativeException {
+    static long call(String name, String object, Body body) throws NativeException {
         try (var arena = Arena.ofConfined()) {
             var state = arena.allocate(STATE);
             long result = body.run(arena, state);
@@ -251,11 +251,11 @@ final class NativeLinux {
         }
     }
 
-    private static MethodHandle fixed(String name, MemoryLayout result, MemoryLayout... arguments) {
+    static MethodHandle fixed(String name, MemoryLayout result, MemoryLayout... arguments) {
         return bind(name, FunctionDescriptor.of(result, arguments), Linker.Option.captureCallState("errno"));
     }
 
-    private static MethodHandle variadic(String name, int firstVariadic, MemoryLayout result, MemoryLayout... arguments) {
+    static MethodHandle variadic(String name, int firstVariadic, MemoryLayout result, MemoryLayout... arguments) {
         return bind(name, FunctionDescriptor.of(result, arguments), Linker.Option.captureCallState("errno"), Linker.Option.firstVariadicArg(firstVariadic));
     }
 
