@@ -1,11 +1,12 @@
 # shellcheck shell=bash
-# Preparing the machine: packages, the system user, gVisor, our own programs, the base template, the preset of registries. Each step does nothing where nothing is to do.
+# Preparing the machine: packages, the system user, gVisor, our own programs, what microVMs boot, the base template, the preset of registries. Each step does nothing where nothing is to do.
 # Reads: root, home. Uses say, fail, load.
 : "${root:?}" "${home:?}"
 
 load steps
 load build
 load registries
+load guest
 
 # What gVisor we run. Built from its Go module, this commit calls itself by that release.
 RUNSC_VERSION=release-20260905.0
@@ -37,6 +38,7 @@ bzip2 bzip2
 cc gcc
 readelf binutils
 /usr/lib/'$(uname -m)'-linux-gnu/libc.a libc6-dev'
+if has_microvms; then NEEDS+=$'\n'$GUEST_NEEDS; fi
 
 missing_packages() {
     local thing package
@@ -195,6 +197,7 @@ programs_steps() {
 machine_steps() {
     user_step
     runsc_step
+    guest_step
     template_step
     registries_step
     caches_step
@@ -260,6 +263,15 @@ setup() { # [--check] [--rebuild NAME]
     esac
 }
 
+# Of check_setup.
+check_guest() {
+    if ! has_microvms; then
+        printf 'none     microVMs: they need x86_64\n'
+        return
+    fi
+    if guest_is_current 2> /dev/null; then has "microVMs' kernel: $(guest_says package)"; else lacks "microVMs' kernel and initramfs: $home/guest"; fi
+}
+
 # Says what is there and what is not; changes nothing. Status 1 when something is missing.
 check_setup() {
     local jdk missing said all=0
@@ -271,6 +283,7 @@ check_setup() {
     if fresh; then has "programs: $lib"; else lacks 'programs: not built from these sources yet'; fi
     if has_user; then has 'system user caisson'; else lacks 'system user caisson'; fi
     if has_runsc; then has "gVisor $(runsc_version "$home/bin/runsc"): $home/bin/runsc"; else lacks "gVisor $RUNSC_VERSION: $home/bin/runsc"; fi
+    check_guest
     if [[ -e $REGISTRIES ]]; then has "preset package-registries: $REGISTRIES"; else lacks "preset package-registries: $REGISTRIES"; fi
     if ! fresh; then
         lacks 'template base: nothing can look for it before the programs are built'
