@@ -7,6 +7,7 @@ load steps
 load build
 load registries
 load guest
+load firecracker
 
 # What gVisor we run. Built from its Go module, this commit calls itself by that release.
 RUNSC_VERSION=release-20260905.0
@@ -251,6 +252,7 @@ setup() { # [--check] [--rebuild NAME]
     case ${1:-} in
         '')
             prepare
+            alone firecracker_step
             say "ready: everything is below $home"
             ;;
         --check) check_setup ;;
@@ -265,11 +267,18 @@ setup() { # [--check] [--rebuild NAME]
 
 # Of check_setup.
 check_guest() {
+    local firecracker
     if ! has_microvms; then
         printf 'none     microVMs: they need x86_64\n'
         return
     fi
     if guest_is_current 2> /dev/null; then has "microVMs' kernel: $(guest_says package)"; else lacks "microVMs' kernel and initramfs: $home/guest"; fi
+    firecracker=$(installed_firecracker)
+    if [[ -n $firecracker ]]; then
+        has "Firecracker $firecracker: $home/bin/firecracker"
+    else
+        printf "none     Firecracker: microVMs can run in QEMU; where there is /dev/kvm, 'caisson setup' tries to take it\n"
+    fi
 }
 
 # Says what is there and what is not; changes nothing. Status 1 when something is missing.
