@@ -213,8 +213,12 @@ final class NativeLinux {
 
     /// A device that swallows what is written and is always at its end, like /dev/null, but another file.
     static void makeNull(String path) throws IOException {
-        mknod(path, S_IFCHR | 0666, (1 << 8) | 3);
-        call("chmod", path, (arena, state) -> (int) CHMOD.invokeExact(state, arena.allocateFrom(path), 0666));
+        makeCharacterDevice(path, 0666, 1, 3);
+    }
+
+    static void makeCharacterDevice(String path, int mode, int major, int minor) throws IOException {
+        mknod(path, S_IFCHR | mode, (major << 8) | minor);
+        call("chmod", path, (arena, state) -> (int) CHMOD.invokeExact(state, arena.allocateFrom(path), mode));
     }
 
     /// A detached copy of the mount at `path`, seen through the user namespace that `userNamespace` is a descriptor of, attached at `target`.
