@@ -92,7 +92,7 @@ final class NativeLinux {
 
     private NativeLinux() {}
 
-    private interface Body {
+    interface Body {
         long run(Arena arena, MemorySegment state) throws Throwable;
     }
 
@@ -215,8 +215,12 @@ final class NativeLinux {
 
     /// A device that swallows what is written and is always at its end, like /dev/null, but another file.
     static void makeNull(String path) throws IOException {
-        mknod(path, S_IFCHR | 0666, (1 << 8) | 3);
-        call("chmod", path, (arena, state) -> (int) CHMOD.invokeExact(state, arena.allocateFrom(path), 0666));
+        makeCharacterDevice(path, 0666, 1, 3);
+    }
+
+    static void makeCharacterDevice(String path, int mode, int major, int minor) throws IOException {
+        mknod(path, S_IFCHR | mode, (major << 8) | minor);
+        call("chmod", path, (arena, state) -> (int) CHMOD.invokeExact(state, arena.allocateFrom(path), mode));
     }
 
     /// A named pipe that only its owner, who is root, may open.
@@ -243,7 +247,7 @@ final class NativeLinux {
         }
     }
 
-    private static long call(String name, String object, Body body) throws NativeException {
+    static long call(String name, String object, Body body) throws NativeException {
         try (var arena = Arena.ofConfined()) {
             var state = arena.allocate(STATE);
             long result = body.run(arena, state);
@@ -258,11 +262,11 @@ final class NativeLinux {
         }
     }
 
-    private static MethodHandle fixed(String name, MemoryLayout result, MemoryLayout... arguments) {
+    static MethodHandle fixed(String name, MemoryLayout result, MemoryLayout... arguments) {
         return bind(name, FunctionDescriptor.of(result, arguments), Linker.Option.captureCallState("errno"));
     }
 
-    private static MethodHandle variadic(String name, int firstVariadic, MemoryLayout result, MemoryLayout... arguments) {
+    static MethodHandle variadic(String name, int firstVariadic, MemoryLayout result, MemoryLayout... arguments) {
         return bind(name, FunctionDescriptor.of(result, arguments), Linker.Option.captureCallState("errno"), Linker.Option.firstVariadicArg(firstVariadic));
     }
 
