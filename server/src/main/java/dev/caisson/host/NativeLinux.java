@@ -29,6 +29,7 @@ final class NativeLinux {
     static final long MS_RDONLY = 1;
     static final long MS_NOSUID = 2;
     static final long MS_NODEV = 4;
+    static final long MS_REMOUNT = 32;
     static final long MS_NOATIME = 1024;
     static final long MS_BIND = 4096;
     static final long MS_REC = 1 << 14;
@@ -44,6 +45,7 @@ final class NativeLinux {
     static final int SEEK_DATA = 3;
     static final int SEEK_HOLE = 4;
     private static final int S_IFCHR = 0x2000;
+    private static final int S_IFIFO = 0x1000;
 
     private static final Linker LINKER = Linker.nativeLinker();
     private static final StructLayout STATE = Linker.Option.captureStateLayout();
@@ -219,6 +221,11 @@ final class NativeLinux {
     static void makeCharacterDevice(String path, int mode, int major, int minor) throws IOException {
         mknod(path, S_IFCHR | mode, (major << 8) | minor);
         call("chmod", path, (arena, state) -> (int) CHMOD.invokeExact(state, arena.allocateFrom(path), mode));
+    }
+
+    /// A named pipe that only its owner, who is root, may open.
+    static void makePipe(String path) throws IOException {
+        mknod(path, S_IFIFO | 0600, 0);
     }
 
     /// A detached copy of the mount at `path`, seen through the user namespace that `userNamespace` is a descriptor of, attached at `target`.
