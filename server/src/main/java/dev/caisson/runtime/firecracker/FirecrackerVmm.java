@@ -93,7 +93,7 @@ public final class FirecrackerVmm implements Vmm {
             if (kernel.isEmpty()) {
                 return Optional.of("no guest kernel; `caisson setup` installs it");
             }
-            answer = kvm.unfit(fingerprint() + ", guest " + kernel.get().digest(), new KvmTrial(programs.firecracker(), kernel.get(), home()));
+            answer = kvm.unfit(fingerprint() + ", guest " + kernel.get().digest(), new KvmTrial(programs.firecracker(), kernel.get(), home(), KvmProbe.BOUND));
             known = answer;
             return answer;
         } catch (IOException e) {
@@ -178,14 +178,9 @@ public final class FirecrackerVmm implements Vmm {
             throw new IOException("Firecracker of " + vm.name() + " did not end within " + END_BOUND.toSeconds() + " s of its kill");
         }
         var root = new Jail(vm).root();
-        var frozenMemory = new FrozenFile(root.resolve(Jail.FROZEN_MEMORY), vm.user());
-        var frozenState = new FrozenFile(root.resolve(Jail.FROZEN_STATE), vm.user());
-        frozenMemory.require(vm.shape().memory().bytes(), vm.shape().memory().bytes());
-        frozenState.require(1, MAX_STATE_BYTES);
-        frozenMemory.copyTo(memory);
-        frozenState.copyTo(state);
-        Files.delete(frozenMemory.path());
-        Files.delete(frozenState.path());
+        long bytes = vm.shape().memory().bytes();
+        new FrozenFile(root.resolve(Jail.FROZEN_MEMORY), vm.user(), bytes, bytes).moveTo(memory);
+        new FrozenFile(root.resolve(Jail.FROZEN_STATE), vm.user(), 1, MAX_STATE_BYTES).moveTo(state);
     }
 
     @Override
