@@ -372,7 +372,7 @@ public final class Node implements Sandboxes, AutoCloseable {
     @Override
     public NodeStatus status() {
         var journal = machine.journal();
-        return new NodeStatus(keepers.size(), journal.counter("created"), journal.counter("deleted"), journal.counter("failed"), journal.counter("leaked"), machine.drivers().fit(), residentMemory());
+        return new NodeStatus(keepers.size(), journal.counter("created"), journal.counter("deleted"), journal.counter("failed"), journal.counter("leaked"), machine.drivers().all(), residentMemory());
     }
 
     /// Ends every sandbox; for a `down` that means it.
