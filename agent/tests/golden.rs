@@ -113,6 +113,7 @@ fn messages_are_byte_exact() {
             },
             SeedFile { path: b"/etc/ca.pem".to_vec(), content: b"one more\n".to_vec(), mode: 0, kind: Kind::AppendIfExists.into() },
         ],
+        awakening: None,
     };
     let request = Request { of: Some(request::Of::Adopt(adopt)) };
     check_message("open-adopt", &request, |message| encoded(Frame::Open { stream: 8, message }));
