@@ -55,6 +55,16 @@ public final class SparseFiles {
         }
     }
 
+    /// Makes `to`, which must not exist, a copy of `from` that only its owner can read, and in which every block of only zeros is a hole.
+    public static void copyWithoutZeros(Path from, Path to) throws IOException {
+        Files.createFile(to, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+        try (var file = new RandomAccessFile(to.toFile(), "rw")) {
+            file.setLength(Files.size(from));
+            var out = file.getChannel();
+            blocks(from, (offset, bytes) -> write(out, bytes.asByteBuffer(), offset));
+        }
+    }
+
     /// Tells of what is not a hole, in order.
     static void extents(Path file, long size, Extents visitor) throws IOException {
         int fd = NativeLinux.open(file.toString(), NativeLinux.O_RDONLY);
