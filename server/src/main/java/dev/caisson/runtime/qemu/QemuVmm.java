@@ -8,6 +8,7 @@ import dev.caisson.runtime.microvm.KvmProbe;
 import dev.caisson.runtime.microvm.Snapshot;
 import dev.caisson.runtime.microvm.Vm;
 import dev.caisson.runtime.microvm.Vmm;
+import dev.caisson.sandbox.ByteSize;
 import dev.caisson.sandbox.DriverName;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -28,6 +29,8 @@ public final class QemuVmm implements Vmm {
     /// The guest's name for its way home.
     static final String PORT = "caisson.agent";
 
+    /// The program itself, what it has translated of the guest, and the page tables of the guest's memory.
+    private static final ByteSize OVERHEAD = ByteSize.mib(192);
     private static final Duration START_BOUND = Duration.ofSeconds(20);
     private static final Duration RESTORE_BOUND = Duration.ofSeconds(10);
     private static final Duration FREEZE_BOUND = Duration.ofSeconds(60);
@@ -123,13 +126,24 @@ public final class QemuVmm implements Vmm {
         };
     }
 
+    /// Before 8.2 it opens the file for writing.
+    @Override
+    public boolean needsSealedMemory() {
+        return true;
+    }
+
+    @Override
+    public ByteSize overhead() {
+        return OVERHEAD;
+    }
+
     @Override
     public String home() {
         return "port:" + PORT;
     }
 
     @Override
-    public void start(Vm vm) throws IOException, InterruptedException {
+    public void start(Vm vm, GuestKernel kernel) throws IOException, InterruptedException {
         var deadline = Deadline.in(START_BOUND, "starting " + vm.name() + " in QEMU");
         var places = Places.make(vm.workshop());
         var memory = new MemoryFile(places.memory());
@@ -137,10 +151,10 @@ public final class QemuVmm implements Vmm {
         var jail = jail(vm, places)
                 .writable(places.memory(), CommandLine.MEMORY)
                 .readable(places.out(), CommandLine.OUT)
-                .readable(vm.guest().vmlinux(), CommandLine.KERNEL)
-                .readable(vm.guest().initramfs(), CommandLine.INITRAMFS);
+                .readable(kernel.vmlinux(), CommandLine.KERNEL)
+                .readable(kernel.initramfs(), CommandLine.INITRAMFS);
         long largest = Math.max(Files.size(vm.disk()), vm.shape().memory().bytes());
-        var command = jail.command(largest, "", commandLine.boot(vm, parameters(vm)));
+        var command = jail.command(largest, "", commandLine.boot(vm, parameters(kernel)));
         try (var running = RunningVmm.start(command, Path.of("/dev/null"), cgroups.joinFiles(vm.cgroup()));
                 var qmp = monitors.dial(vm, deadline, running::check)) {
             converse(running, () -> qmp.obey(deadline, Qmp.NEGOTIATE));
@@ -169,13 +183,14 @@ public final class QemuVmm implements Vmm {
 
     @Override
     public void restore(Vm vm, Snapshot snapshot) throws IOException, InterruptedException {
-        if (snapshot.memory().bytes() != vm.shape().memory().bytes()) {
-            throw new IOException("the snapshot is of a machine with " + snapshot.memory().bytes() + " bytes of memory, not " + vm.shape().memory().bytes());
+        var memory = snapshot.memory().orElseThrow(() -> new IOException("the snapshot's memory is not held in this process"));
+        if (memory.bytes() != vm.shape().memory().bytes()) {
+            throw new IOException("the snapshot is of a machine with " + memory.bytes() + " bytes of memory, not " + vm.shape().memory().bytes());
         }
         var deadline = Deadline.in(RESTORE_BOUND, "restoring " + vm.name() + " in QEMU");
         var places = Places.make(vm.workshop());
         Files.write(places.state(), snapshot.state(), StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
-        var command = jail(vm, places).command(Files.size(vm.disk()), snapshot.memory().path().toString(), commandLine.restore(vm));
+        var command = jail(vm, places).command(Files.size(vm.disk()), memory.path().toString(), commandLine.restore(vm));
         try (var running = RunningVmm.start(command, places.state(), cgroups.joinFiles(vm.cgroup()));
                 var qmp = monitors.dial(vm, deadline, running::check)) {
             Files.delete(places.state());
@@ -232,8 +247,8 @@ public final class QemuVmm implements Vmm {
         return acceleration == Acceleration.KVM ? jail.device(places.kvmDevice(vm.user()), "/dev/kvm") : jail;
     }
 
-    private String parameters(Vm vm) throws IOException {
-        return vm.guest().commandLine(home()) + acceleration.parameters() + (acceleration == Acceleration.TCG ? timing(kilohertz()) : "");
+    private String parameters(GuestKernel kernel) throws IOException {
+        return kernel.commandLine(home()) + acceleration.parameters() + (acceleration == Acceleration.TCG ? timing(kilohertz()) : "");
     }
 
     /// @param kilohertz lpj: how often a loop goes round in the 4 ms of one of the kernel's ticks
