@@ -10,7 +10,6 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
-import java.util.Arrays;
 
 /// Makes sparse ext4 image files in which exactly the bytes asked for can be written.
 ///
@@ -18,11 +17,10 @@ import java.util.Arrays;
 ///
 /// @param cache directory for what is kept, one file per size
 public record DiskImages(Path cache) {
-    private static final int BLOCK = 4096;
+    private static final int BLOCK = SparseFiles.BLOCK;
     // What is kept: a header (bytes of the image), then per block its offset and its 4,096 bytes.
     private static final int RECORD = Long.BYTES + BLOCK;
     private static final int MAX_ROUNDS = 8;
-    private static final byte[] ZEROS = new byte[BLOCK];
 
     /// Makes `image`, which must not exist, with `usable` bytes free for files, rounded up to 4 KiB; at most 1 % more.
     public void create(Path image, ByteSize usable) throws IOException, InterruptedException {
@@ -37,10 +35,10 @@ public record DiskImages(Path cache) {
                 long offset = blocks.getLong();
                 var block = blocks.slice(blocks.position(), BLOCK);
                 blocks.position(blocks.position() + BLOCK);
-                writeAll(channel, block, offset);
+                SparseFiles.write(channel, block, offset);
             }
             if (channel.size() < length) {
-                writeAll(channel, ByteBuffer.allocate(1), length - 1);
+                SparseFiles.write(channel, ByteBuffer.allocate(1), length - 1);
             }
         }
     }
@@ -66,7 +64,7 @@ public record DiskImages(Path cache) {
         for (int round = 0; round < MAX_ROUNDS; round++) {
             Files.deleteIfExists(image);
             try (var channel = FileChannel.open(image, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-                writeAll(channel, ByteBuffer.allocate(1), blocks * BLOCK - 1);
+                SparseFiles.write(channel, ByteBuffer.allocate(1), blocks * BLOCK - 1);
             }
             // No journal (the disk dies with its sandbox), nothing reserved for root, an inode per 8 KiB, no zeroing of holes.
             Child.of(log, "mkfs.ext4", "-q", "-F", "-b", Integer.toString(BLOCK), "-m", "0", "-i", "8192", "-I", "256",
@@ -95,47 +93,14 @@ public record DiskImages(Path cache) {
         return free - Math.min(total / 50, 4096);
     }
 
-    /// Only the file's data is read, not its holes.
     private static void compact(Path image, Path compact) throws IOException {
-        int fd = NativeLinux.open(image.toString(), NativeLinux.O_RDONLY);
-        try (var in = FileChannel.open(image, StandardOpenOption.READ);
-                var out = FileChannel.open(compact, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-            out.write(ByteBuffer.allocate(Long.BYTES).putLong(in.size()).flip());
-            for (long at = nextData(fd, image, 0); at < in.size(); at = nextData(fd, image, at)) {
-                long end = NativeLinux.lseek(fd, image.toString(), at, NativeLinux.SEEK_HOLE);
-                for (; at < end; at += BLOCK) {
-                    keepBlock(in, out, at);
+        try (var out = FileChannel.open(compact, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+            out.write(ByteBuffer.allocate(Long.BYTES).putLong(Files.size(image)).flip());
+            SparseFiles.blocks(image, (offset, blocks) -> {
+                for (long at = 0; at < blocks.byteSize(); at += BLOCK) {
+                    out.write(new ByteBuffer[] {ByteBuffer.allocate(Long.BYTES).putLong(offset + at).flip(), blocks.asSlice(at, BLOCK).asByteBuffer()});
                 }
-            }
-        } finally {
-            NativeLinux.close(fd);
-        }
-    }
-
-    private static long nextData(int fd, Path image, long from) throws IOException {
-        try {
-            return NativeLinux.lseek(fd, image.toString(), from, NativeLinux.SEEK_DATA);
-        } catch (NativeException e) {
-            if (e.errno() == Errno.ENXIO) {
-                return Long.MAX_VALUE;
-            }
-            throw e;
-        }
-    }
-
-    private static void keepBlock(FileChannel in, FileChannel out, long at) throws IOException {
-        var block = ByteBuffer.allocate(BLOCK);
-        while (block.hasRemaining() && in.read(block, at + block.position()) > 0) {
-            // Until the block is full or the file is over; the rest is zeros.
-        }
-        if (!Arrays.equals(block.array(), ZEROS)) {
-            out.write(new ByteBuffer[] {ByteBuffer.allocate(Long.BYTES).putLong(at).flip(), block.clear()});
-        }
-    }
-
-    private static void writeAll(FileChannel channel, ByteBuffer bytes, long offset) throws IOException {
-        while (bytes.hasRemaining()) {
-            offset += channel.write(bytes, offset);
+            });
         }
     }
 }

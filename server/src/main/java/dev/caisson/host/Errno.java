@@ -9,6 +9,7 @@ final class Errno {
     static final int EACCES = 13;
     static final int EBUSY = 16;
     static final int EEXIST = 17;
+    static final int ENODEV = 19;
     static final int EINVAL = 22;
     static final int ENOSYS = 38;
 
@@ -28,7 +29,7 @@ final class Errno {
             case 15 -> "ENOTBLK (not a block device)";
             case EBUSY -> "EBUSY (in use)";
             case EEXIST -> "EEXIST (exists)";
-            case 19 -> "ENODEV (no such device or filesystem)";
+            case ENODEV -> "ENODEV (no such device or filesystem)";
             case 20 -> "ENOTDIR (not a directory)";
             case EINVAL -> "EINVAL (invalid)";
             case 23 -> "ENFILE (too many open files on the machine)";

@@ -56,6 +56,13 @@ public final class Mounts {
         NativeLinux.attachIdmapped(source.toString(), at.toString(), UserNamespaces.mapping(first, count));
     }
 
+    /// Shows a file or a directory (not what is mounted below it) at another place, where something of its kind is: without set-user-id and devices.
+    public static void bind(Path source, Path at, boolean readOnly) throws IOException {
+        NativeLinux.mount(source.toString(), at.toString(), "none", NativeLinux.MS_BIND, "");
+        NativeLinux.mount("none", at.toString(), "none",
+                NativeLinux.MS_BIND | NativeLinux.MS_REMOUNT | NativeLinux.MS_NOSUID | NativeLinux.MS_NODEV | (readOnly ? NativeLinux.MS_RDONLY : 0), "");
+    }
+
     /// A read-write tmpfs of at most that many bytes.
     public static void tmpfs(Path at, long bytes) throws IOException {
         Files.createDirectories(at);

@@ -29,6 +29,7 @@ final class NativeLinux {
     static final long MS_RDONLY = 1;
     static final long MS_NOSUID = 2;
     static final long MS_NODEV = 4;
+    static final long MS_REMOUNT = 32;
     static final long MS_NOATIME = 1024;
     static final long MS_BIND = 4096;
     static final long MS_REC = 1 << 14;
@@ -44,6 +45,7 @@ final class NativeLinux {
     static final int SEEK_DATA = 3;
     static final int SEEK_HOLE = 4;
     private static final int S_IFCHR = 0x2000;
+    private static final int S_IFIFO = 0x1000;
 
     private static final Linker LINKER = Linker.nativeLinker();
     private static final StructLayout STATE = Linker.Option.captureStateLayout();
@@ -90,7 +92,7 @@ final class NativeLinux {
 
     private NativeLinux() {}
 
-    private interface Body {
+    interface Body {
         long run(Arena arena, MemorySegment state) throws Throwable;
     }
 
@@ -213,8 +215,17 @@ final class NativeLinux {
 
     /// A device that swallows what is written and is always at its end, like /dev/null, but another file.
     static void makeNull(String path) throws IOException {
-        mknod(path, S_IFCHR | 0666, (1 << 8) | 3);
-        call("chmod", path, (arena, state) -> (int) CHMOD.invokeExact(state, arena.allocateFrom(path), 0666));
+        makeCharacterDevice(path, 0666, 1, 3);
+    }
+
+    static void makeCharacterDevice(String path, int mode, int major, int minor) throws IOException {
+        mknod(path, S_IFCHR | mode, (major << 8) | minor);
+        call("chmod", path, (arena, state) -> (int) CHMOD.invokeExact(state, arena.allocateFrom(path), mode));
+    }
+
+    /// A named pipe that only its owner, who is root, may open.
+    static void makePipe(String path) throws IOException {
+        mknod(path, S_IFIFO | 0600, 0);
     }
 
     /// A detached copy of the mount at `path`, seen through the user namespace that `userNamespace` is a descriptor of, attached at `target`.
@@ -236,7 +247,7 @@ final class NativeLinux {
         }
     }
 
-    private static long call(String name, String object, Body body) throws NativeException {
+    static long call(String name, String object, Body body) throws NativeException {
         try (var arena = Arena.ofConfined()) {
             var state = arena.allocate(STATE);
             long result = body.run(arena, state);
@@ -251,11 +262,11 @@ final class NativeLinux {
         }
     }
 
-    private static MethodHandle fixed(String name, MemoryLayout result, MemoryLayout... arguments) {
+    static MethodHandle fixed(String name, MemoryLayout result, MemoryLayout... arguments) {
         return bind(name, FunctionDescriptor.of(result, arguments), Linker.Option.captureCallState("errno"));
     }
 
-    private static MethodHandle variadic(String name, int firstVariadic, MemoryLayout result, MemoryLayout... arguments) {
+    static MethodHandle variadic(String name, int firstVariadic, MemoryLayout result, MemoryLayout... arguments) {
         return bind(name, FunctionDescriptor.of(result, arguments), Linker.Option.captureCallState("errno"), Linker.Option.firstVariadicArg(firstVariadic));
     }
 

@@ -3,6 +3,7 @@ package dev.caisson.host;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 
@@ -59,6 +60,12 @@ public record NetworkPlug(int index, Path namespace) {
 
     public InetAddress address6() {
         return address(gatewayBytes6(1));
+    }
+
+    /// The same for a guest with a network device of its own.
+    public GuestNetwork guest() {
+        return new GuestNetwork(
+                List.of(new GuestNetwork.Address(address(), PREFIX), new GuestNetwork.Address(address6(), PREFIX6)), List.of(address(gatewayBytes()), address(gatewayBytes6())));
     }
 
     /// The gateway's end, one below the sandbox's.

@@ -128,6 +128,41 @@ def ask(source, destination, port):
     return 'sent'
 
 
+def as_(mac, count, source, destination, port):
+    """as!MAC,COUNT,SOURCE,DESTINATION,PORT: that many frames that begin a connection, from that hardware address and those that follow it."""
+    first = int(mac.replace(':', ''), 16)
+    to = gateway_mac()
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as s:
+        s.bind(('eth0', 0))
+        for i in range(int(count)):
+            s.send(to + (first + i).to_bytes(6, 'big') + struct.pack('!H', kind(source)) + packet(source, destination, 6, segment(source, destination, port, SYN)))
+            if i % 100 == 99:
+                time.sleep(0.005)
+    return 'sent'
+
+
+def silent(host, port):
+    """silent!HOST,PORT: what comes of a connection within a second."""
+    with socket.socket(family(host), socket.SOCK_STREAM) as s:
+        s.settimeout(1)
+        try:
+            s.connect((host, int(port)))
+            return 'open'
+        except OSError as e:
+            return errno.errorcode.get(e.errno, type(e).__name__)
+
+
+def pour(host, port, count):
+    """pour!HOST,PORT,BYTES: sends that much and waits until the other side has all of it."""
+    with socket.create_connection((host, int(port)), 5) as s:
+        s.settimeout(30)
+        s.sendall(b'x' * int(count))
+        s.shutdown(socket.SHUT_WR)
+        while s.recv(1 << 16):
+            pass
+    return 'poured'
+
+
 def prime():
     """prime: so that whatever is sent from here on is what the test sends."""
     gateway_mac()
@@ -194,7 +229,7 @@ def serve(port):
                 print('visit', one.recvfrom(100)[1][0], flush=True)
 
 
-WORDS = {'tcp': connect, 'udp': udp, 'raw': raw, 'syn': syn, 'ask': ask, 'prime': prime, 'neighbours': neighbours, 'keep': keep, 'serve': serve}
+WORDS = {'tcp': connect, 'udp': udp, 'raw': raw, 'syn': syn, 'ask': ask, 'prime': prime, 'as': as_, 'silent': silent, 'pour': pour, 'neighbours': neighbours, 'keep': keep, 'serve': serve}
 
 for word in sys.argv[1:]:
     name, _, arguments = word.partition('!')
