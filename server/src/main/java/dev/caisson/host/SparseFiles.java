@@ -55,6 +55,16 @@ public final class SparseFiles {
         }
     }
 
+    /// The same, but what is only zeros in `from` is a hole in the copy, whether it is one in `from` or not.
+    public static void compact(Path from, Path to) throws IOException {
+        Files.createFile(to, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+        try (var file = new RandomAccessFile(to.toFile(), "rw")) {
+            file.setLength(Files.size(from));
+            var out = file.getChannel();
+            blocks(from, (offset, blocks) -> write(out, blocks.asByteBuffer().limit((int) Math.min(blocks.byteSize(), file.length() - offset)), offset));
+        }
+    }
+
     /// Tells of what is not a hole, in order.
     static void extents(Path file, long size, Extents visitor) throws IOException {
         int fd = NativeLinux.open(file.toString(), NativeLinux.O_RDONLY);

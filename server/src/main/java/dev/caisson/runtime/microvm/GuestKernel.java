@@ -1,105 +1,104 @@
 package dev.caisson.runtime.microvm;
 
+import dev.caisson.host.Sha256;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
-import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 
-/// What a guest boots: Debian's cloud kernel, uncompressed, and an initramfs of its modules and our agent.
+/// What a guest boots: Debian's cloud kernel, uncompressed, and an initramfs of its modules and our agent. `caisson setup` makes it (deploy/guest.bash).
 ///
 /// @param vmlinux an ELF file with a PVH entry
 /// @param initramfs a cpio archive whose /init is the agent
 /// @param digest SHA-256 of both, in hex
 /// @param version the kernel's release, such as `6.1.0-40-cloud-amd64`
 public record GuestKernel(Path vmlinux, Path initramfs, String digest, String version) {
-    private static final String VMLINUX = "vmlinux";
-    private static final String INITRAMFS = "initramfs";
-    private static final String SHA256 = "[0-9a-f]{64}";
-    private static final String REMEDY = "; make it (again) with: caisson setup";
-    private static final int MAX_MANIFEST_BYTES = 4096;
-    private static final int MAX_FILE_BYTES = 256 << 20;
-    private static final int PIECE_BYTES = 1 << 16;
+    private static final String REMEDY = "; `caisson setup` installs it";
+    private static final long MAX_MANIFEST_BYTES = 64 * 1024;
+    /// By their real directory, which never changes once it has its name.
+    private static final Map<Path, GuestKernel> OPENED = new ConcurrentHashMap<>();
 
-    /// What set-up has made, after both files were read and found to be what it made: some 60 MB, so ask once. A set-up that makes another one leaves these files where they are.
+    /// Why there is none; empty when there is. Cheap: nothing is checked that [#open] will check.
+    public static Optional<String> unfit(Path directory) {
+        return Files.isReadable(directory.resolve("manifest")) ? Optional.empty() : Optional.of("no guest kernel at " + directory + REMEDY);
+    }
+
+    /// The one in that directory, each of whose files is what the manifest says. Cheap after the first call.
     ///
-    /// @param directory has `vmlinux`, `initramfs` and `manifest`: a line for each thing that is known of them, `kernel RELEASE`, `vmlinux SHA256`, `initramfs SHA256` among them
-    /// Errors: an [IOException] that says what is missing or damaged, and the remedy.
+    /// Errors: an [IOException] that names the file that is missing or damaged, and the way out.
     public static GuestKernel open(Path directory) throws IOException {
-        try {
-            // Set-up exchanges the directory by its name, which is a link.
-            var real = directory.toRealPath();
-            var manifest = manifest(real.resolve("manifest"));
-            var vmlinux = checked(real.resolve(VMLINUX), said(manifest, VMLINUX, SHA256));
-            var initramfs = checked(real.resolve(INITRAMFS), said(manifest, INITRAMFS, SHA256));
-            var both = sha256();
-            both.update(HexFormat.of().parseHex(said(manifest, VMLINUX, SHA256)));
-            both.update(HexFormat.of().parseHex(said(manifest, INITRAMFS, SHA256)));
-            return new GuestKernel(vmlinux, initramfs, HexFormat.of().formatHex(both.digest()), said(manifest, "kernel", "[A-Za-z0-9.+~_-]{1,64}"));
-        } catch (NoSuchFileException e) {
-            throw new IOException("microVMs have no kernel: there is no " + e.getFile() + REMEDY, e);
+        Optional<String> unfit = unfit(directory);
+        if (unfit.isPresent()) {
+            throw new IOException(unfit.get());
         }
-    }
-
-    /// Parameters for the kernel; a VMM adds its console and devices, and what its machine needs to come up. Of two that contradict each other the kernel obeys the later.
-    ///
-    /// @param home see [Vmm#home]
-    public String commandLine(String home) {
-        return "quiet panic=-1 reboot=k init_on_alloc=0 cryptomgr.notests random.trust_cpu=on rdinit=/init caisson.home=" + home;
-    }
-
-    private static Map<String, String> manifest(Path file) throws IOException {
-        if (Files.size(file) > MAX_MANIFEST_BYTES) {
-            throw new IOException(file + " is not what set-up writes" + REMEDY);
-        }
-        var known = new HashMap<String, String>();
-        for (String line : Files.readAllLines(file, StandardCharsets.ISO_8859_1)) {
-            int space = line.indexOf(' ');
-            if (space <= 0 || known.put(line.substring(0, space), line.substring(space + 1)) != null) {
-                throw new IOException(file + " is not what set-up writes" + REMEDY);
-            }
+        Path real = directory.toRealPath();
+        GuestKernel known = OPENED.get(real);
+        if (known == null) {
+            known = read(real);
+            OPENED.put(real, known);
         }
         return known;
     }
 
-    private static String said(Map<String, String> manifest, String key, String pattern) throws IOException {
-        var value = manifest.getOrDefault(key, "");
-        if (!value.matches(pattern)) {
-            throw new IOException("the manifest of the microVMs' kernel does not tell its '" + key + "'" + REMEDY);
-        }
-        return value;
-    }
-
-    private static Path checked(Path file, String expected) throws IOException {
-        var digest = sha256();
-        try (var in = FileChannel.open(file)) {
-            if (in.size() > MAX_FILE_BYTES) {
-                throw new IOException(file + " is larger than any kernel" + REMEDY);
-            }
-            var piece = ByteBuffer.allocate(PIECE_BYTES);
-            while (in.read(piece) >= 0) {
-                digest.update(piece.flip());
-                piece.clear();
-            }
-        }
-        if (!HexFormat.of().formatHex(digest.digest()).equals(expected)) {
-            throw new IOException(file + " is damaged: it is not what set-up made" + REMEDY);
-        }
-        return file;
-    }
-
-    private static MessageDigest sha256() {
+    /// The same; empty when there is none that is whole.
+    public static Optional<GuestKernel> find(Path directory) {
         try {
-            return MessageDigest.getInstance("SHA-256");
+            return Optional.of(open(directory));
+        } catch (IOException _) {
+            return Optional.empty();
+        }
+    }
+
+    private static GuestKernel read(Path directory) throws IOException {
+        Path file = directory.resolve("manifest");
+        if (Files.size(file) > MAX_MANIFEST_BYTES) {
+            throw new IOException(file + " is too long to be a manifest" + REMEDY);
+        }
+        var lines = Files.readString(file, StandardCharsets.ISO_8859_1).lines().map(line -> line.split(" ", 2)).filter(words -> words.length == 2).toList();
+        String vmlinux = checked(directory, "vmlinux", said(file, lines, "vmlinux"));
+        String initramfs = checked(directory, "initramfs", said(file, lines, "initramfs"));
+        return new GuestKernel(directory.resolve("vmlinux"), directory.resolve("initramfs"), digest(vmlinux + " " + initramfs), said(file, lines, "kernel"));
+    }
+
+    private static String said(Path file, Iterable<String[]> lines, String key) throws IOException {
+        for (String[] line : lines) {
+            if (line[0].equals(key)) {
+                return line[1].strip();
+            }
+        }
+        throw new IOException(file + " does not say '" + key + "'" + REMEDY);
+    }
+
+    private static String checked(Path directory, String name, String expected) throws IOException {
+        Path file = directory.resolve(name);
+        if (!Files.isReadable(file)) {
+            throw new IOException("no " + file + REMEDY);
+        }
+        String found = Sha256.of(file);
+        if (!found.equals(expected)) {
+            throw new IOException(file + " is damaged: its SHA-256 is " + found + ", its manifest says " + expected + REMEDY);
+        }
+        return found;
+    }
+
+    private static String digest(String text) {
+        try {
+            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.US_ASCII)));
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException(e);
         }
+    }
+
+    /// Parameters for the kernel; a VMM adds its console and devices.
+    ///
+    /// @param home see [Vmm#home]
+    public String commandLine(String home) {
+        return "quiet panic=-1 reboot=k init_on_alloc=0 cryptomgr.notests random.trust_cpu=on rdinit=/init caisson.home=" + home;
     }
 }
