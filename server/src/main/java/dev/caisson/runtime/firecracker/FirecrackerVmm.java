@@ -19,6 +19,8 @@ import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -129,7 +131,6 @@ public final class FirecrackerVmm implements Vmm {
         launch(vm, Map.of(Jail.MEMORY, snapshot.memoryFile(), Jail.ROOT, vm.root()), snapshot.state(), requests -> {
             requests.load();
             requests.rates();
-            requests.resume();
         });
     }
 
@@ -149,17 +150,36 @@ public final class FirecrackerVmm implements Vmm {
         }
         try (var log = NamedPipe.open(jail.pipe(Jail.LOG))) {
             try {
-                jail.run(programs, content, cgroups.joinFiles(vm.cgroup()), console);
-                jail.awaitApi(API_BOUND, () -> !cgroups.processes(vm.cgroup()).isEmpty());
+                jailed(jail, content);
                 try (var api = FirecrackerApi.connect(jail.api(), vm.user(), API_BOUND)) {
-                    var requests = new Requests(api, vm);
-                    requests.log();
-                    opening.say(requests);
+                    opening.say(new Requests(api, vm));
                 }
             } catch (IOException e) {
                 throw new IOException("Firecracker cannot run " + vm.name() + ": " + e.getMessage() + words(jail, log), e);
             }
         }
+    }
+
+    /// Returns when the API socket is there. The jailer may end a moment later: waiting for that would be time lost.
+    private void jailed(Jail jail, Jail.Content content) throws IOException, InterruptedException {
+        var jailer = new FutureTask<Void>(() -> {
+            jail.run(programs, content, cgroups.joinFiles(jail.vm().cgroup()), console);
+            return null;
+        });
+        Thread.ofVirtual().name("jailer-" + jail.vm().name()).start(jailer);
+        jail.awaitApi(API_BOUND, () -> {
+            if (!jailer.isDone()) {
+                return;
+            }
+            try {
+                jailer.get();
+            } catch (ExecutionException e) {
+                throw new IOException(e.getCause().getMessage(), e);
+            }
+            if (cgroups.processes(jail.vm().cgroup()).isEmpty()) {
+                throw new IOException("it ended at once");
+            }
+        });
     }
 
     /// The last of what jailer and Firecracker said.

@@ -146,19 +146,19 @@ record Jail(Vm vm) {
             // Its standard streams become /dev/null: a guest that is root can write to a serial port that its kernel was told not to use.
             argv.add("--daemonize");
         }
-        argv.addAll(List.of("--", "--api-sock", "/" + API));
+        argv.addAll(List.of("--", "--api-sock", "/" + API, "--log-path", "/" + LOG, "--level", "Warning", "--show-level", "--metrics-path", "/" + METRICS));
         return argv;
     }
 
     /// Waits until Firecracker has made its API socket and moves it out.
     ///
-    /// @param lives tells whether waiting makes sense
-    void awaitApi(Duration bound, java.util.function.BooleanSupplier lives) throws IOException, InterruptedException {
+    /// @param lives tells whether waiting makes sense, or why not
+    void awaitApi(Duration bound, Life lives) throws IOException, InterruptedException {
         var socket = root().resolve(API);
         long until = System.nanoTime() + bound.toNanos();
         for (int look = 1; !Files.exists(socket, LinkOption.NOFOLLOW_LINKS); look++) {
-            if (look % 16 == 0 && !lives.getAsBoolean()) {
-                throw new IOException("it ended at once");
+            if (look % 16 == 0) {
+                lives.check();
             }
             if (System.nanoTime() > until) {
                 throw new IOException("its API socket did not appear within " + bound.toSeconds() + " s");
@@ -166,5 +166,12 @@ record Jail(Vm vm) {
             Thread.sleep(LOOK_AGAIN);
         }
         Files.move(socket, api(), StandardCopyOption.ATOMIC_MOVE);
+    }
+
+    /// Whether jailer and Firecracker may still come up.
+    @FunctionalInterface
+    interface Life {
+        /// Errors: an [IOException] when they cannot.
+        void check() throws IOException, InterruptedException;
     }
 }
