@@ -85,7 +85,9 @@ build_agent() { # DIGEST
         echo "the agent is not static: $built" >&2
         return 1
     fi
+    # What holds a copy of the agent has to be made again: by whoever prepares the machine next.
     install -m 0755 "$built" "$home/bin/caisson-agent.new" &&
+        rm -f "$home/ready" &&
         mv "$home/bin/caisson-agent.new" "$home/bin/caisson-agent" &&
         printf '%s\n' "$1" > "$home/bin/caisson-agent.digest"
 }

@@ -27,8 +27,9 @@ help_of() { # WORD
         setup)
             cat << 'END'
 Usage: caisson setup [--check] [--rebuild NAME]
-Prepares this machine: Debian packages, the system user caisson, gVisor, our own programs, the template base, the preset package-registries (what the
-package clients here are configured to use). Each step does nothing where nothing is to do; the first `caisson run` does the same.
+Prepares this machine: Debian packages, the system user caisson, gVisor, our own programs, the microVMs' kernel, the template base, the preset
+package-registries (what the package clients here are configured to use). Each step does nothing where nothing is to do; the first `caisson run` does the
+same. Where there is /dev/kvm, `caisson setup` alone also tries to take Firecracker from its own release.
       --check          Only say what is there and what is missing; change nothing. Ends with 1 when something is missing.
       --rebuild NAME   Build a template again.
 END

@@ -1,11 +1,13 @@
 # shellcheck shell=bash
-# Preparing the machine: packages, the system user, gVisor, our own programs, the base template, the preset of registries. Each step does nothing where nothing is to do.
+# Preparing the machine: packages, the system user, gVisor, our own programs, what microVMs boot, the base template, the preset of registries. Each step does nothing where nothing is to do.
 # Reads: root, home. Uses say, fail, load.
 : "${root:?}" "${home:?}"
 
 load steps
 load build
 load registries
+load guest
+load firecracker
 
 # What gVisor we run. Built from its Go module, this commit calls itself by that release.
 RUNSC_VERSION=release-20260905.0
@@ -37,6 +39,7 @@ bzip2 bzip2
 cc gcc
 readelf binutils
 /usr/lib/'$(uname -m)'-linux-gnu/libc.a libc6-dev'
+if has_microvms; then NEEDS+=$'\n'$GUEST_NEEDS; fi
 
 missing_packages() {
     local thing package
@@ -195,6 +198,7 @@ programs_steps() {
 machine_steps() {
     user_step
     runsc_step
+    guest_step
     template_step
     registries_step
     caches_step
@@ -248,6 +252,7 @@ setup() { # [--check] [--rebuild NAME]
     case ${1:-} in
         '')
             prepare
+            alone firecracker_step
             say "ready: everything is below $home"
             ;;
         --check) check_setup ;;
@@ -258,6 +263,22 @@ setup() { # [--check] [--rebuild NAME]
             ;;
         *) fail "unknown argument: $1" 'caisson setup [--check] [--rebuild NAME]' ;;
     esac
+}
+
+# Of check_setup.
+check_guest() {
+    local firecracker
+    if ! has_microvms; then
+        printf 'none     microVMs: they need x86_64\n'
+        return
+    fi
+    if guest_is_current 2> /dev/null; then has "microVMs' kernel: $(guest_says package)"; else lacks "microVMs' kernel and initramfs: $home/guest"; fi
+    firecracker=$(installed_firecracker)
+    if [[ -n $firecracker ]]; then
+        has "Firecracker $firecracker: $home/bin/firecracker"
+    else
+        printf "none     Firecracker: microVMs can run in QEMU; where there is /dev/kvm, 'caisson setup' tries to take it\n"
+    fi
 }
 
 # Says what is there and what is not; changes nothing. Status 1 when something is missing.
@@ -271,6 +292,7 @@ check_setup() {
     if fresh; then has "programs: $lib"; else lacks 'programs: not built from these sources yet'; fi
     if has_user; then has 'system user caisson'; else lacks 'system user caisson'; fi
     if has_runsc; then has "gVisor $(runsc_version "$home/bin/runsc"): $home/bin/runsc"; else lacks "gVisor $RUNSC_VERSION: $home/bin/runsc"; fi
+    check_guest
     if [[ -e $REGISTRIES ]]; then has "preset package-registries: $REGISTRIES"; else lacks "preset package-registries: $REGISTRIES"; fi
     if ! fresh; then
         lacks 'template base: nothing can look for it before the programs are built'

@@ -44,7 +44,7 @@ fn adopted(host: &mut Host) {
         user: USER.to_owned(),
         time_nanos: now,
         entropy: vec![1; 64],
-        files: Vec::new(),
+        ..Default::default()
     };
     assert!(matches!(host.ask(request::Of::Adopt(adopt)), reply::Of::Done(_)));
     println!("adopted: {}", say(host, "echo $WHO $(id -u) $(hostname)", ""));

@@ -17,11 +17,11 @@ use crate::proto::{CommandList, Hello, Request, Welcome, reply, request};
 use crate::reap;
 use crate::spawn::Basis;
 use crate::turns::Turns;
+use crate::way::Way;
 use prost::Message;
 use rustix::fd::OwnedFd;
 use rustix::io;
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -58,8 +58,8 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Home is the unix socket at `socket`; commands start with the limit `files` of open files. Call it before any thread exists.
-    pub fn new(socket: PathBuf, files: libc::rlimit) -> io::Result<Self> {
+    /// Home is reached by `way`; commands start with the limit `files` of open files. Call it before any thread exists.
+    pub fn new(way: Way, files: libc::rlimit) -> io::Result<Self> {
         let signals = reap::take_signals()?;
         reap::adopt_orphans();
         let mut poll = Poll::new()?;
@@ -68,7 +68,7 @@ impl Agent {
         Ok(Self {
             poll,
             signals,
-            home: Home::at(socket, Instant::now()),
+            home: Home::at(way, Instant::now()),
             commands: Commands::new(Arc::clone(&link), Basis::new(files)?),
             link,
             connection: None,
@@ -137,6 +137,7 @@ impl Agent {
                     connection.readable |= readable;
                 }
             }
+            Target::Home => self.home.stir(Instant::now()),
             Target::Signals => self.take_signals(),
             Target::Command(id, part) => self.commands.ready(id, part, event, &mut self.poll),
             Target::Dial(stream) => {
@@ -175,22 +176,17 @@ impl Agent {
     }
 
     fn dial_home(&mut self, now: Instant) {
-        let Some(socket) = self.home.dial(now) else { return };
+        let Some((socket, token)) = self.home.dial(now, &mut self.poll) else { return };
         let socket = Arc::new(socket);
-        match self.poll.add(&*socket, Target::Link, Interest::Read) {
-            Ok(token) => {
-                let hello = Hello {
-                    protocol: PROTOCOL,
-                    agent: env!("CARGO_PKG_VERSION").to_owned(),
-                    commands: self.commands.list(false),
-                    adopted: self.identity.adopted,
-                };
-                self.link.connect(Arc::clone(&socket), self.poll.watch(token), &hello.encode_to_vec());
-                self.intake = Intake::default();
-                self.connection = Some(Connection { socket, token, readable: true });
-            }
-            Err(_) => self.home.lost(now),
-        }
+        let hello = Hello {
+            protocol: PROTOCOL,
+            agent: env!("CARGO_PKG_VERSION").to_owned(),
+            commands: self.commands.list(false),
+            adopted: self.identity.adopted,
+        };
+        self.link.connect(Arc::clone(&socket), self.poll.watch(token), &hello.encode_to_vec());
+        self.intake = Intake::default();
+        self.connection = Some(Connection { socket, token, readable: true });
     }
 
     /// Ends the connection; everything that does not need the host goes on.
@@ -204,7 +200,7 @@ impl Agent {
             dial.abandon("the connection to the host is gone", &mut self.poll);
         }
         self.intake = Intake::default();
-        self.home.lost(Instant::now());
+        self.home.lost(Instant::now(), &mut self.poll);
     }
 
     fn read_link(&mut self) {

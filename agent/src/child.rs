@@ -6,12 +6,16 @@
 
 use rustix::io::{self, Errno};
 use std::arch::asm;
-use std::ffi::{CString, c_char, c_int, c_long, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_long, c_void};
 
 /// Bytes of a child's stack: a few frames.
 const STACK: usize = 16 * 1024;
 /// Bytes of a report: stage, then errno.
 pub const REPORT: usize = 5;
+
+/// Commands go first when memory runs out, the agent last.
+pub const OOM_SCORE: &[u8] = b"500";
+const OOM_FILE: &CStr = c"/proc/self/oom_score_adj";
 
 /// Where a child failed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,6 +59,8 @@ pub struct Plan {
     pub stdio: [c_int; 3],
     /// They are a terminal.
     pub terminal: bool,
+    /// The agent is spared when memory runs out; its children are not.
+    pub spared: bool,
     /// Where a failure is reported; closes on exec.
     pub status: c_int,
 }
@@ -137,6 +143,9 @@ impl Plan {
     fn prepare(&self) -> Result<(), (Stage, c_int)> {
         let at = |stage: Stage| move |errno: c_int| (stage, errno);
         call(libc::SYS_setsid, [0; 4]).map_err(at(Stage::Session))?;
+        if self.spared {
+            volunteer();
+        }
         for (target, fd) in self.stdio.iter().enumerate() {
             call(libc::SYS_dup3, [*fd as usize, target, 0, 0]).map_err(at(Stage::Descriptors))?;
         }
@@ -192,6 +201,15 @@ impl Plan {
             }
         }
         result
+    }
+}
+
+/// Before the program can have children of its own, which would be spared too. What shares our memory is set alike, but for the first process of a
+/// machine; so this is for that one's children alone.
+fn volunteer() {
+    if let Ok(file) = call(libc::SYS_openat, [libc::AT_FDCWD as usize, OOM_FILE.as_ptr() as usize, libc::O_WRONLY as usize, 0]) {
+        let _ = call(libc::SYS_write, [file, OOM_SCORE.as_ptr() as usize, OOM_SCORE.len(), 0]);
+        let _ = call(libc::SYS_close, [file, 0, 0, 0]);
     }
 }
 

@@ -1,9 +1,9 @@
 //! The way home: when to dial the host again, and when to give up.
 
+use crate::poll::{Interest, Poll, Target, Token};
+use crate::way::{Progress, Way};
 use rustix::fd::OwnedFd;
-use rustix::io;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with, sockopt};
-use std::path::PathBuf;
+use rustix::io::{self, Errno};
 use std::time::{Duration, Instant};
 
 /// How long a host may take to answer an agent that it has never welcomed.
@@ -14,8 +14,9 @@ const WELCOME: Duration = Duration::from_secs(10);
 const FROZEN: Duration = Duration::from_secs(30);
 const SHORTEST: Duration = Duration::from_millis(20);
 const LONGEST: Duration = Duration::from_millis(250);
-/// Asked of the kernel, which gives what it likes; the larger, the fewer wake-ups.
-const SEND_BUFFER: usize = 512 * 1024;
+/// So long after a loss we dial a vsock host every [`QUICK`]: nothing tells a copy of a frozen machine that its host is there, and none is frozen later.
+const HOPEFUL: Duration = Duration::from_secs(5);
+const QUICK: Duration = Duration::from_millis(10);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -28,20 +29,33 @@ enum State {
 
 /// Where home is and how we stand with it.
 pub struct Home {
-    path: PathBuf,
+    way: Way,
+    /// What may become a connection when an event says so.
+    door: Option<(OwnedFd, Token)>,
     state: State,
     wait: Duration,
     /// Nothing: we wait forever.
     grace: Option<Duration>,
     /// When the last Welcome's connection ended, or when we began.
     alone_since: Instant,
+    /// When the last connection ended, or when we began.
+    lost: Instant,
     looked: Instant,
 }
 
 impl Home {
-    /// Home is a unix socket.
-    pub fn at(path: PathBuf, now: Instant) -> Self {
-        Self { path, state: State::Away(now), wait: SHORTEST, grace: Some(FIRST_GRACE), alone_since: now, looked: now }
+    /// We begin alone.
+    pub fn at(way: Way, now: Instant) -> Self {
+        Self {
+            way,
+            door: None,
+            state: State::Away(now),
+            wait: SHORTEST,
+            grace: Some(FIRST_GRACE),
+            alone_since: now,
+            lost: now,
+            looked: now,
+        }
     }
 
     /// Says that we run. Time in which we were frozen does not count as time alone: nobody could have answered us.
@@ -53,35 +67,64 @@ impl Home {
         self.looked = now;
     }
 
-    /// Dials if it is time to.
-    pub fn dial(&mut self, now: Instant) -> Option<OwnedFd> {
+    /// Dials if it is time to. A connection is registered for reading, as the link's.
+    pub fn dial(&mut self, now: Instant, poll: &mut Poll) -> Option<(OwnedFd, Token)> {
         match self.state {
             State::Away(at) if at <= now => {}
             _ => return None,
         }
-        match self.connect() {
-            Ok(socket) => {
+        match self.approach(poll) {
+            Ok(Some(connection)) => {
                 self.state = State::Waiting(now + WELCOME);
-                Some(socket)
+                Some(connection)
             }
-            Err(_) => {
+            Ok(None) | Err(_) => {
                 self.go_away(now);
                 None
             }
         }
     }
 
-    fn connect(&self) -> io::Result<OwnedFd> {
-        let address = SocketAddrUnix::new(&self.path)?;
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-        let _ = sockopt::set_socket_send_buffer_size(&socket, SEND_BUFFER);
-        connect(&socket, &address)?;
-        Ok(socket)
+    fn approach(&mut self, poll: &mut Poll) -> io::Result<Option<(OwnedFd, Token)>> {
+        self.open_door(poll)?;
+        let Some((fd, token)) = self.door.take() else { return Ok(None) };
+        match self.way.look(&fd) {
+            Progress::Connected => {
+                poll.rename(token, Target::Link);
+                poll.watch(token).change(&fd, Interest::Read);
+                Ok(Some((fd, token)))
+            }
+            Progress::Pending => {
+                self.door = Some((fd, token));
+                Ok(None)
+            }
+            Progress::Failed => {
+                poll.remove(token);
+                Err(Errno::CONNREFUSED)
+            }
+        }
+    }
+
+    fn open_door(&mut self, poll: &mut Poll) -> io::Result<()> {
+        if self.door.is_none() {
+            let fd = self.way.open()?;
+            // For writing too: that somebody has come to a port's other end is told as room to write.
+            let token = poll.add(&fd, Target::Home, Interest::Both)?;
+            self.door = Some((fd, token));
+        }
+        Ok(())
+    }
+
+    /// Something has happened to what we have opened.
+    pub fn stir(&mut self, now: Instant) {
+        if let State::Away(at) = &mut self.state {
+            *at = now.min(*at);
+        }
     }
 
     fn go_away(&mut self, now: Instant) {
-        self.state = State::Away(now + self.wait);
+        let quick = matches!(self.way, Way::Vsock(_)) && now.saturating_duration_since(self.lost) < HOPEFUL;
+        self.state = State::Away(now + if quick { QUICK } else { self.wait });
         self.wait = (self.wait * 3 / 2).min(LONGEST);
     }
 
@@ -92,12 +135,17 @@ impl Home {
         self.grace = (grace_seconds > 0).then(|| Duration::from_secs(grace_seconds.into()));
     }
 
-    /// The connection is over.
-    pub fn lost(&mut self, now: Instant) {
+    /// The connection is over, and its descriptor closed.
+    pub fn lost(&mut self, now: Instant, poll: &mut Poll) {
         if self.state == State::Welcomed {
             self.alone_since = now;
         }
+        self.lost = now;
         self.go_away(now);
+        if self.way.is_line() {
+            // Bytes of the old connection went with its descriptor. From now on an event tells of the next host; if it cannot be opened, the next dial tries.
+            let _ = self.open_door(poll);
+        }
     }
 
     /// The host took the connection but says nothing.
@@ -126,14 +174,23 @@ impl Home {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::PathBuf;
+
+    fn nowhere(now: Instant) -> Home {
+        Home::at(Way::Socket(PathBuf::from("/nowhere/at.all")), now)
+    }
+
+    fn poll() -> Poll {
+        Poll::new().expect("epoll")
+    }
 
     #[test]
     fn redials_ever_slower_until_the_grace_is_over() {
         let start = Instant::now();
-        let mut home = Home::at(PathBuf::from("/nowhere/at.all"), start);
+        let mut home = nowhere(start);
         let (mut now, mut tries, mut last) = (start, 0, start);
         while !home.is_hopeless(now) {
-            assert!(home.dial(now).is_none());
+            assert!(home.dial(now, &mut poll()).is_none());
             tries += 1;
             last = now;
             now = home.deadline().expect("another try or the end");
@@ -146,19 +203,19 @@ mod tests {
     #[test]
     fn grace_of_zero_is_forever() {
         let now = Instant::now();
-        let mut home = Home::at(PathBuf::from("/nowhere/at.all"), now);
+        let mut home = nowhere(now);
         home.welcomed(0);
         assert_eq!(home.deadline(), None);
-        home.lost(now);
+        home.lost(now, &mut poll());
         assert!(!home.is_hopeless(now + Duration::from_secs(1 << 30)));
     }
 
     #[test]
     fn time_frozen_is_not_time_alone() {
         let start = Instant::now();
-        let mut home = Home::at(PathBuf::from("/nowhere/at.all"), start);
+        let mut home = nowhere(start);
         home.welcomed(60);
-        home.lost(start);
+        home.lost(start, &mut poll());
         let frozen = start + Duration::from_secs(20);
         home.look(frozen);
         let thawed = frozen + Duration::from_secs(86_400);
@@ -170,11 +227,11 @@ mod tests {
     #[test]
     fn a_link_that_broke_while_frozen_starts_the_grace_anew() {
         let start = Instant::now();
-        let mut home = Home::at(PathBuf::from("/nowhere/at.all"), start);
+        let mut home = nowhere(start);
         home.look(start);
         home.welcomed(60);
         let thawed = start + Duration::from_secs(86_400);
-        home.lost(thawed);
+        home.lost(thawed, &mut poll());
         home.look(thawed + Duration::from_millis(1));
         assert!(!home.is_hopeless(thawed + Duration::from_secs(59)));
         assert!(home.is_hopeless(thawed + Duration::from_secs(61)));
@@ -183,10 +240,10 @@ mod tests {
     #[test]
     fn the_grace_starts_when_a_welcomed_connection_ends() {
         let start = Instant::now();
-        let mut home = Home::at(PathBuf::from("/nowhere/at.all"), start);
+        let mut home = nowhere(start);
         home.welcomed(5);
         let lost = start + Duration::from_secs(100);
-        home.lost(lost);
+        home.lost(lost, &mut poll());
         assert!(!home.is_hopeless(lost + Duration::from_millis(4_999)));
         assert!(home.is_hopeless(lost + Duration::from_secs(5)));
     }

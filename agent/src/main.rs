@@ -1,6 +1,8 @@
-//! `caisson-agent --socket PATH`: see the library.
+//! `caisson-agent --socket PATH`, or `/init` of a machine of its own: see the library.
 
 use caisson_agent::agent::Agent;
+use caisson_agent::guest;
+use caisson_agent::way::Way;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -8,20 +10,27 @@ use std::process::ExitCode;
 const FILES: u64 = 8192;
 
 fn main() -> ExitCode {
+    if guest::is_init() {
+        run(guest::make());
+        guest::end();
+    }
     let mut arguments = std::env::args_os().skip(1);
-    let socket = match (arguments.next(), arguments.next(), arguments.next()) {
-        (Some(option), Some(path), None) if option == "--socket" => PathBuf::from(path),
+    match (arguments.next(), arguments.next(), arguments.next()) {
+        (Some(option), Some(path), None) if option == "--socket" => run(Way::Socket(PathBuf::from(path))),
         (Some(option), None, None) if option == "--version" => {
             println!("caisson-agent {}", env!("CARGO_PKG_VERSION"));
-            return ExitCode::SUCCESS;
+            ExitCode::SUCCESS
         }
         _ => {
             eprintln!("usage: caisson-agent --socket PATH");
-            return ExitCode::from(2);
+            ExitCode::from(2)
         }
-    };
+    }
+}
+
+fn run(home: Way) -> ExitCode {
     let files = prepare();
-    match Agent::new(socket, files) {
+    match Agent::new(home, files) {
         Ok(agent) => {
             agent.run();
             ExitCode::SUCCESS

@@ -32,6 +32,8 @@ pub enum Part {
 pub enum Target {
     /// The connection to the host.
     Link,
+    /// What may become it.
+    Home,
     /// The descriptor that signals arrive on.
     Signals,
     /// A command by its id.

@@ -3,8 +3,9 @@
 //! The child says on a pipe that closes on exec if it could not become the program, and why. The loop reads that pipe like any
 //! other: a child that somebody stops half-way does not stop the agent.
 
-use crate::child::{Lent, Plan, REPORT, Stage, launch};
+use crate::child::{Lent, OOM_SCORE, Plan, REPORT, Stage, launch};
 use crate::failure::{Failure, fail, shown};
+use crate::guest;
 use crate::proto::failed::Code;
 use crate::proto::{ResourceLimit, Start, Terminal};
 use crate::users::User;
@@ -15,9 +16,8 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use std::collections::BTreeMap;
 use std::ffi::CString;
 
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/// Commands go first when memory runs out, the agent last.
-const OOM_SCORE: &[u8] = b"500";
+/// PATH of all that we start.
+pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Most entries of PATH that are tried.
 const MAX_CANDIDATES: usize = 64;
 /// Linux knows resources 0 to 15.
@@ -48,13 +48,15 @@ pub struct Basis {
     /// We raised our own limit of open files; commands get the one that we were given.
     files: libc::rlimit,
     null: OwnedFd,
+    /// We are the first process of a machine, which nothing may take along.
+    spared: bool,
 }
 
 impl Basis {
     /// Fails when there is no /dev/null.
     pub fn new(files: libc::rlimit) -> io::Result<Self> {
         let null = rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-        Ok(Self { files, null })
+        Ok(Self { files, null, spared: guest::is_init() })
     }
 }
 
@@ -123,6 +125,7 @@ pub fn spawn(start: &Start, user: &User, adopted: &BTreeMap<String, String>, bas
         limits: limits(&start.limits, basis.files)?,
         stdio: wiring.stdio,
         terminal: start.terminal.is_some(),
+        spared: basis.spared,
         status: wiring.status_writer.as_raw_fd(),
     };
     let (pid, lent) = launch(plan).map_err(|error| Failure::system(format_args!("start {}: make a process", shown(program)), error))?;

@@ -23,6 +23,7 @@ import dev.caisson.policy.Quota;
 import dev.caisson.policy.SandboxTokens;
 import dev.caisson.policy.SecretSealer;
 import dev.caisson.policy.Secrets;
+import dev.caisson.policy.TierPolicy;
 import dev.caisson.policy.WayOut;
 import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.SandboxException;
@@ -75,16 +76,17 @@ final class Front implements AutoCloseable {
             Optional<Certificates> certificates = secure(settings, http, clock, random);
             http.bind();
             Optional<PreviewDomain> domain = settings.preview().map(preview -> preview.domain(http.port(), http.securePort()));
+            var tiers = new TierPolicy(sandboxes, keys::hasOthers, settings.walls());
             var quota = new Quota(sandboxes, Quota.DEFAULT_SANDBOXES);
             var tokens = SandboxTokens.open(settings.tokenSecret(), random);
             var links = new PortLinks(tokens, clock);
             var urls = new PreviewLinks(domain, tokens, links);
             var preview = new PreviewDoor(domain, sandboxes, tokens, links, EdgeLimits.DEFAULT);
             var ways = new WayOut(policy(settings), new Secrets(sealer(settings)));
-            var rest = RestDoor.handler(sandboxes, keys, quota, ways, urls, RestDoor.HEARTBEAT);
-            var e2b = new E2bDoor(sandboxes, keys, quota, ways, tokens, Optional.of(preview.forwarder()), clock,
+            var rest = RestDoor.handler(sandboxes, keys, quota, tiers, ways, urls, RestDoor.HEARTBEAT);
+            var e2b = new E2bDoor(sandboxes, keys, quota, tiers, ways, tokens, Optional.of(preview.forwarder()), clock,
                     settings.e2b().at(domain.map(PreviewDomain::authority)));
-            var mcp = new McpDoor(sandboxes, keys, quota, ways, (sandbox, port, valid) -> urls.link(sandbox, port, valid), settings.mcpOrigins());
+            var mcp = new McpDoor(sandboxes, keys, quota, tiers, ways, (sandbox, port, valid) -> urls.link(sandbox, port, valid), settings.mcpOrigins());
             http.open(new Doors(List.of(e2b, preview, mcp), rest), RestDoor.errors());
             // After the port is ours: a key made for a front that does not come up would never be shown.
             return new Front(keys, http, keys.isEmpty() ? Optional.of(keys.create("first")) : Optional.empty(), domain, certificates, preview);

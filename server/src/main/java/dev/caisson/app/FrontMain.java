@@ -9,7 +9,7 @@ import java.util.logging.Logger;
 
 /// The front process: clients' HTTP in, calls to the node out. Needs no privilege and should have none.
 ///
-/// `--home DIR --listen HOST:PORT --local-key-sha256 HEX --e2b-internet refuse|ignore --e2b-ports private|public [--egress-open yes] [--egress-policy FILE] [--domain NAME[:PORT] …] [--mcp-origins ORIGIN,…] [--tied]`. Prints its address, and a key where it has just been made, as one line of JSON.
+/// `--home DIR --listen HOST:PORT --local-key-sha256 HEX --e2b-internet refuse|ignore --e2b-ports private|public [--egress-open yes] [--egress-policy FILE] [--tenant-floor microvm|gvisor] [--accept-emulated yes] [--domain NAME[:PORT] …] [--mcp-origins ORIGIN,…] [--tied]`. Prints its address, and a key where it has just been made, as one line of JSON.
 public final class FrontMain {
     /// Jetty tells at INFO that it started; a strong reference, or the level is forgotten.
     private static final Logger JETTY = Logger.getLogger("org.eclipse.jetty");

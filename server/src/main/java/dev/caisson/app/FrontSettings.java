@@ -2,7 +2,9 @@ package dev.caisson.app;
 
 import dev.caisson.api.e2b.E2bSettings;
 import dev.caisson.egress.SealKey;
+import dev.caisson.policy.WallSettings;
 import dev.caisson.sandbox.Failure;
+import dev.caisson.sandbox.Tier;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -22,10 +24,13 @@ import java.util.stream.Stream;
 /// @param preview empty: ports are reached by header only
 /// @param egressOpen the operator lets sandboxes out to the whole internet that ask for it
 /// @param egressPolicy the operator's file of what sandboxes may reach at most; empty: whatever they ask for
+/// @param walls what the operator has said of tiers
 record FrontSettings(
         Path home, InetSocketAddress listen, Optional<byte[]> localKeySha256, E2bSettings e2b, List<String> mcpOrigins, boolean tied, Optional<PreviewSettings> preview, boolean egressOpen,
-        Optional<Path> egressPolicy) {
-    static final List<String> KNOWN = Stream.concat(Stream.of("--home", "--listen", "--local-key-sha256", "--mcp-origins", "--e2b-internet", "--e2b-ports", "--domain", "--egress-open", "--egress-policy"), PreviewSettings.OPTIONS.stream()).toList();
+        Optional<Path> egressPolicy, WallSettings walls) {
+    static final List<String> KNOWN = Stream.concat(
+            Stream.of("--home", "--listen", "--local-key-sha256", "--mcp-origins", "--e2b-internet", "--e2b-ports", "--domain", "--egress-open", "--egress-policy", "--tenant-floor", "--accept-emulated"),
+            PreviewSettings.OPTIONS.stream()).toList();
     static final Path DEFAULT_HOME = Path.of("/var/lib/caisson");
     static final InetSocketAddress DEFAULT_LISTEN = new InetSocketAddress("127.0.0.1", 7070);
 
@@ -38,6 +43,7 @@ record FrontSettings(
         boolean tied = false;
         boolean egressOpen = false;
         Optional<Path> egressPolicy = Optional.empty();
+        var walls = WallSettings.DEFAULT;
         var preview = new HashMap<String, String>();
         var rest = arguments.iterator();
         while (rest.hasNext()) {
@@ -60,19 +66,21 @@ record FrontSettings(
                 case "--e2b-internet" -> e2b = e2b.with(E2bSettings.Internet.parse(value));
                 case "--e2b-ports" -> e2b = e2b.with(E2bSettings.Ports.parse(value));
                 case "--local-key-sha256" -> local = Optional.of(sha256(value));
-                case "--egress-open" -> egressOpen = consent(value);
+                case "--egress-open" -> egressOpen = consent(option, value);
                 case "--egress-policy" -> egressPolicy = Optional.of(Path.of(value).toAbsolutePath());
+                case "--tenant-floor" -> walls = walls.withTenantFloor(Tier.parse(value));
+                case "--accept-emulated" -> walls = walls.withAcceptsEmulated(consent(option, value));
                 default -> preview.put(option, value);
             }
         }
-        return new FrontSettings(home, listen, local, e2b, mcpOrigins, tied, PreviewSettings.of(preview, home.resolve("front")), egressOpen, egressPolicy);
+        return new FrontSettings(home, listen, local, e2b, mcpOrigins, tied, PreviewSettings.of(preview, home.resolve("front")), egressOpen, egressPolicy, walls);
     }
 
-    private static boolean consent(String value) {
+    private static boolean consent(String option, String value) {
         return switch (value) {
             case "yes" -> true;
             case "no" -> false;
-            default -> throw Failure.Code.BAD_REQUEST.with("--egress-open cannot be '" + Failure.shown(value) + "'", "say yes or no");
+            default -> throw Failure.Code.BAD_REQUEST.with(option + " cannot be '" + Failure.shown(value) + "'", "say yes or no");
         };
     }
 

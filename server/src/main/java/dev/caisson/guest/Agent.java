@@ -21,13 +21,16 @@ import dev.caisson.guest.wire.Terminal;
 import dev.caisson.guest.wire.Welcome;
 import dev.caisson.link.Link;
 import dev.caisson.link.LinkException;
+import dev.caisson.link.LinkLimits;
 import dev.caisson.link.LinkStream;
 import dev.caisson.sandbox.CommandId;
 import dev.caisson.sandbox.CommandSpec;
 import dev.caisson.sandbox.Files;
 import dev.caisson.sandbox.PortConnection;
 import dev.caisson.sandbox.TerminalSize;
+import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.SocketChannel;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -70,6 +73,19 @@ public final class Agent implements AutoCloseable {
         return new Agent(link, hello.getAdopted(), held);
     }
 
+    /// The same, over a connection that has just been accepted; it is closed when they do not come to terms.
+    ///
+    /// @param name of the link, for people
+    public static Agent greet(SocketChannel visitor, String name, Duration grace, Duration atMost) throws IOException, InterruptedException {
+        Link link = Link.start(visitor, Link.Side.LISTENED, LinkLimits.STANDARD, null, name);
+        try {
+            return greet(link, grace, atMost);
+        } catch (IOException | InterruptedException | RuntimeException e) {
+            link.close();
+            throw e;
+        }
+    }
+
     public Link link() {
         return link;
     }
@@ -86,10 +102,19 @@ public final class Agent implements AutoCloseable {
 
     /// Makes a fresh sandbox somebody's. Nothing of a caller's runs before this is acknowledged, and then all files are there.
     ///
-    /// Errors: a [dev.caisson.sandbox.SandboxException] that names the user there is not, or the file that could not be written; nobody has been adopted then.
-    public void adopt(String hostname, Map<String, String> env, String user, long timeNanos, byte[] entropy, List<SeedFile> files) throws LinkException, InterruptedException {
+    /// @param entropy fresh random bytes, of no other sandbox; at least [Awakening#MIN_ENTROPY] with an awakening
+    /// @param awakening present for the copy of a frozen machine. It may be asked for again, with the same: what is so already is left alone
+    ///
+    /// Errors: a [dev.caisson.sandbox.SandboxException] that names the user there is not, the file that could not be written, or what a copy could not have for itself; nobody
+    /// has been adopted then.
+    public void adopt(String hostname, Map<String, String> env, String user, long timeNanos, byte[] entropy, List<SeedFile> files, Optional<Awakening> awakening)
+            throws LinkException, InterruptedException {
+        if (awakening.isPresent() && (entropy.length < Awakening.MIN_ENTROPY || timeNanos == 0)) {
+            throw new IllegalArgumentException("the copy of a frozen machine needs the time and " + Awakening.MIN_ENTROPY + " fresh random bytes, got " + entropy.length);
+        }
         var adopt = Adopt.newBuilder().setHostname(hostname).putAllEnv(env).setUser(user).setTimeNanos(timeNanos).setEntropy(ByteString.copyFrom(entropy))
                 .addAllFiles(SeedFile.wire(files));
+        awakening.ifPresent(copy -> adopt.setAwakening(copy.wire()));
         call(Request.newBuilder().setAdopt(adopt));
     }
 

@@ -100,7 +100,20 @@ public record Child(List<String> argv, Map<String, String> env, Path input, Path
         return start(List.of());
     }
 
+    /// As [#start], but what it says comes to us, in [Process#getInputStream]: at most the kernel's 64 KiB wait there, and nobody hears what is said after that is closed. So it can
+    /// say what it likes and fill nothing. It is not to mind SIGPIPE.
+    public Process startAudible() throws IOException {
+        if (stage != null) {
+            throw new IllegalStateException("a child with a stage is run to its end: " + argv.getFirst());
+        }
+        return start(List.of(), ProcessBuilder.Redirect.PIPE);
+    }
+
     private Process start(List<String> prefix) throws IOException {
+        return start(prefix, ProcessBuilder.Redirect.appendTo(output.toFile()));
+    }
+
+    private Process start(List<String> prefix, ProcessBuilder.Redirect words) throws IOException {
         var command = new ArrayList<String>(prefix);
         if (!cgroupFiles.isEmpty()) {
             command.addAll(List.of("/bin/sh", "-c", JOIN, "join"));
@@ -113,7 +126,7 @@ public record Child(List<String> argv, Map<String, String> env, Path input, Path
         builder.environment().putAll(env);
         builder.redirectInput(ProcessBuilder.Redirect.from(input.toFile()));
         builder.redirectErrorStream(true);
-        builder.redirectOutput(ProcessBuilder.Redirect.appendTo(output.toFile()));
+        builder.redirectOutput(words);
         return builder.start();
     }
 

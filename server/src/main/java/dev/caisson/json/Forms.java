@@ -49,7 +49,7 @@ public final class Forms {
     /// `number, began_at, ended_at, host, address, port, protocol, request, rule, allowed, reason, sent_bytes, received_bytes, count`
     public static final Form<Flow> FLOW = new FlowForm();
 
-    /// `template, trust, tier`, the keys of [#LIMITS], `lease_seconds, env, labels, tenant, idempotency_key, on_lease_end, public_ports, egress`
+    /// `template, trust, tier, driver`, `isolation` where that is emulated, the keys of [#LIMITS], `lease_seconds, env, labels, tenant, idempotency_key, on_lease_end, public_ports, egress`
     public static final Form<SandboxSpec> SANDBOX_SPEC = new SandboxSpecForm(true);
     /// `id, state, spec, image_digest, created_at, expires_at, create_ms`; with sealed secrets, so never for somebody outside
     public static final Form<SandboxInfo> SANDBOX_INFO = new SandboxInfoForm(SANDBOX_SPEC);
@@ -61,9 +61,9 @@ public final class Forms {
     public static final Form<UsageSample> USAGE_SAMPLE = new UsageSampleForm();
     /// `kind, name`
     public static final Form<Resource> RESOURCE = new ResourceForm();
-    /// `id, template, tier, trust, image_digest, created_at, ended_at, reason, by, usage, denied, leaks, resources, tenant`
+    /// `id, template, tier, driver`, `isolation` where that is emulated, `trust, image_digest, created_at, ended_at, reason, by, usage, denied, leaks, resources, tenant`
     public static final Form<Receipt> RECEIPT = new ReceiptForm();
-    /// `alive, created, deleted, failed, leaked, tiers, resident_memory_bytes`
+    /// `alive, created, deleted, failed, leaked, tiers, resident_memory_bytes`, and `drivers` with `name, tier, isolation, program, fit, unfit`
     public static final Form<NodeStatus> NODE_STATUS = new NodeStatusForm();
     /// `name, digest, size_bytes`, the keys of [#LIMITS] below `limits`, `start, ready_port`; `digest` is absent for one that is not built
     public static final Form<TemplateInfo> TEMPLATE_INFO = new TemplateInfoForm();

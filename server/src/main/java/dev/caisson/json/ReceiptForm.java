@@ -20,6 +20,7 @@ final class ReceiptForm implements Form<Receipt> {
         out.writeStringProperty("id", value.id().value());
         out.writeStringProperty("template", value.template().value());
         out.writeStringProperty("tier", value.tier().label());
+        DriverKeys.write(value.driver(), out);
         out.writeStringProperty("trust", value.trust().label());
         out.writeStringProperty("image_digest", value.imageDigest());
         out.writeStringProperty("created_at", value.created().toString());
@@ -42,6 +43,7 @@ final class ReceiptForm implements Form<Receipt> {
                 new SandboxId(in.text("id")),
                 new TemplateName(in.text("template")),
                 Tier.parse(in.text("tier")),
+                DriverKeys.read(in),
                 Trust.parse(in.text("trust")),
                 in.text("image_digest"),
                 in.time("created_at"),

@@ -1,13 +1,11 @@
 package dev.caisson.json;
 
-import dev.caisson.sandbox.DriverName;
 import dev.caisson.sandbox.Egress;
 import dev.caisson.sandbox.EgressLayer;
 import dev.caisson.sandbox.SandboxSpec;
 import dev.caisson.sandbox.TemplateName;
 import dev.caisson.sandbox.Tier;
 import dev.caisson.sandbox.Trust;
-import java.util.Optional;
 import tools.jackson.core.JsonGenerator;
 
 final class SandboxSpecForm implements Form<SandboxSpec> {
@@ -25,7 +23,7 @@ final class SandboxSpecForm implements Form<SandboxSpec> {
         out.writeStringProperty("template", value.template().value());
         out.writeStringProperty("trust", value.trust().label());
         out.writeStringProperty("tier", value.tier().label());
-        value.driver().ifPresent(driver -> out.writeStringProperty("driver", driver.label()));
+        DriverKeys.write(value.driver(), out);
         Forms.LIMITS.writeKeys(value.limits(), out);
         Json.writeSeconds(out, "lease_seconds", value.lease());
         Json.writeMap(out, "env", value.env());
@@ -62,6 +60,6 @@ final class SandboxSpecForm implements Form<SandboxSpec> {
                 in.has("on_lease_end") ? in.word("on_lease_end", SandboxSpec.OnLeaseEnd.class) : SandboxSpec.OnLeaseEnd.DELETE,
                 in.truth("public_ports", false),
                 in.objectOr("egress", egress).orElse(Egress.NONE),
-                in.has("driver") ? Optional.of(DriverName.parse(in.text("driver"))) : Optional.empty());
+                DriverKeys.read(in));
     }
 }

@@ -46,7 +46,7 @@ final class Teardown {
             checks.add(reclaimer.release(resource));
         }
         return new Receipt(
-                entry.id(), entry.spec().template(), entry.spec().tier(), entry.spec().trust(), entry.imageDigest(), entry.created(), clock.instant(), reason, usage, denied, checks, by, entry.spec().tenant());
+                entry.id(), entry.spec().template(), entry.spec().tier(), entry.spec().driver(), entry.spec().trust(), entry.imageDigest(), entry.created(), clock.instant(), reason, usage, denied, checks, by, entry.spec().tenant());
     }
 
     /// What limits and walls have refused so far, as the host counted it; kinds that were not refused are left out.

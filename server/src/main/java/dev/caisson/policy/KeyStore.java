@@ -33,6 +33,7 @@ public final class KeyStore implements AutoCloseable {
     private final Path file;
     private final Connection connection;
     private final PreparedStatement find;
+    private final PreparedStatement others;
     private final InstantSource clock;
     private final RandomGenerator random;
     private final Optional<byte[]> localSha256;
@@ -42,6 +43,7 @@ public final class KeyStore implements AutoCloseable {
         this.file = file;
         this.connection = connection;
         this.find = connection.prepareStatement("SELECT id, used_ms, tenant FROM api_key WHERE sha256 = ? AND revoked_ms IS NULL");
+        this.others = connection.prepareStatement("SELECT EXISTS (SELECT 1 FROM api_key WHERE tenant <> ? AND revoked_ms IS NULL)");
         this.clock = clock;
         this.random = random;
         this.localSha256 = localSha256;
@@ -172,6 +174,16 @@ public final class KeyStore implements AutoCloseable {
                 throw noSuchKey(id);
             }
             return found.getFirst();
+        });
+    }
+
+    /// True when a key of another tenant than this one is good.
+    public boolean hasOthers(String tenant) {
+        return locked("read", () -> {
+            others.setString(1, tenant);
+            try (ResultSet row = others.executeQuery()) {
+                return row.getBoolean(1);
+            }
         });
     }
 

@@ -1,5 +1,6 @@
 package dev.caisson.runtime;
 
+import dev.caisson.sandbox.DriverInfo;
 import dev.caisson.sandbox.DriverName;
 import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.SandboxSpec;
@@ -51,6 +52,11 @@ public final class Drivers {
     /// What this host can run, the preferred ones first.
     public List<DriverName> fit() {
         return all.stream().filter(driver -> driver.unfit().isEmpty()).map(Driver::kind).toList();
+    }
+
+    /// All of them and what keeps this host from running some, the preferred ones first.
+    public List<DriverInfo> all() {
+        return all.stream().map(driver -> new DriverInfo(driver.kind(), driver.name(), driver.unfit().orElse(""))).toList();
     }
 
     private String labels() {

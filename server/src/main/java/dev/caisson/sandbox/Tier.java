@@ -28,6 +28,6 @@ public enum Tier {
                 return tier;
             }
         }
-        throw Failure.Code.BAD_REQUEST.with("unknown tier '" + Failure.shown(label) + "'", "choose gvisor or container");
+        throw Failure.Code.BAD_REQUEST.with("unknown tier '" + Failure.shown(label) + "'", "choose microvm, gvisor or container");
     }
 }

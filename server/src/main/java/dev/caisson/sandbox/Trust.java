@@ -11,7 +11,7 @@ public enum Trust {
     /// As trusted as the operator's own programs; the only trust a shared kernel may run.
     TRUSTED;
 
-    /// The weakest tier that code of this trust may run in.
+    /// The weakest tier that code of this trust may ever run in, whatever the operator says. Where several tenants share a machine policy asks for more.
     public Tier floor() {
         return switch (this) {
             case UNTRUSTED, REVIEWED -> Tier.GVISOR;

@@ -5,6 +5,7 @@ import dev.caisson.sandbox.CommandId;
 import dev.caisson.sandbox.CommandInfo;
 import dev.caisson.sandbox.CommandSpec;
 import dev.caisson.sandbox.CommandStream;
+import dev.caisson.sandbox.DriverInfo;
 import dev.caisson.sandbox.DriverName;
 import dev.caisson.sandbox.Egress;
 import dev.caisson.sandbox.EndReason;
@@ -70,7 +71,7 @@ public final class FakeSandboxes implements Sandboxes, AutoCloseable {
     private final ConcurrentHashMap<String, Integer> ports = new ConcurrentHashMap<>();
     private final AtomicLong dials = new AtomicLong();
     private final AtomicLong made = new AtomicLong();
-    private volatile List<DriverName> drivers = List.of(DriverName.GVISOR, DriverName.CONTAINER);
+    private volatile List<DriverInfo> known = fit(List.of(DriverName.GVISOR, DriverName.CONTAINER));
     private volatile @Nullable Failure broken;
 
     public FakeSandboxes(Path root) {
@@ -93,7 +94,16 @@ public final class FakeSandboxes implements Sandboxes, AutoCloseable {
     }
 
     public void drivers(List<DriverName> now) {
-        drivers = now;
+        known = fit(now);
+    }
+
+    /// Also drivers that the machine cannot run.
+    public void known(List<DriverInfo> now) {
+        known = now;
+    }
+
+    private static List<DriverInfo> fit(List<DriverName> drivers) {
+        return drivers.stream().map(name -> DriverInfo.fit(name, "fake-" + name.label())).toList();
     }
 
     /// The last terminal size that was asked for, and so on: what a test wants to see of a command.
@@ -302,7 +312,7 @@ public final class FakeSandboxes implements Sandboxes, AutoCloseable {
         box.files.close();
         SandboxInfo info = box.info;
         var receipt = new Receipt(
-                id, info.spec().template(), info.spec().tier(), info.spec().trust(), info.imageDigest(), info.created(), info.created().plusSeconds(1), EndReason.DELETED,
+                id, info.spec().template(), info.spec().tier(), info.spec().driver(), info.spec().trust(), info.imageDigest(), info.created(), info.created().plusSeconds(1), EndReason.DELETED,
                 usage(id), Map.of("network", 3L), List.of(new Receipt.Check(new Resource(ResourceKind.DIRECTORY, box.directory.toString()), true, "")), "keeper", info.spec().tenant());
         receipts.put(id, receipt);
         boxes.remove(id);
@@ -332,7 +342,7 @@ public final class FakeSandboxes implements Sandboxes, AutoCloseable {
     @Override
     public NodeStatus status() {
         check();
-        return new NodeStatus(boxes.size(), made.get(), receipts.size(), 0, 0, drivers, ByteSize.mib(80));
+        return new NodeStatus(boxes.size(), made.get(), receipts.size(), 0, 0, known, ByteSize.mib(80));
     }
 
     @Override

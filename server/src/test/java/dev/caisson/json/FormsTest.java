@@ -10,6 +10,7 @@ import dev.caisson.sandbox.CommandInfo;
 import dev.caisson.sandbox.CommandResult;
 import dev.caisson.sandbox.CommandSpec;
 import dev.caisson.sandbox.Cpus;
+import dev.caisson.sandbox.DriverInfo;
 import dev.caisson.sandbox.DriverName;
 import dev.caisson.sandbox.EndReason;
 import dev.caisson.sandbox.Failure;
@@ -70,11 +71,17 @@ class FormsTest {
         same(Forms.RESOURCE, RESOURCE);
         for (EndReason reason : EndReason.values()) {
             same(Forms.RECEIPT, new Receipt(
-                    ID, TemplateName.BASE, Tier.MICROVM, Trust.REVIEWED, "sha256:cd", TIME, TIME.plusNanos(1), reason, Usage.NONE,
+                    ID, TemplateName.BASE, Tier.MICROVM, Optional.of(DriverName.QEMU_TCG), Trust.REVIEWED, "sha256:cd", TIME, TIME.plusNanos(1), reason, Usage.NONE,
                     Map.of("memory", 2L, "network", Long.MAX_VALUE),
                     List.of(new Receipt.Check(RESOURCE, true, ""), new Receipt.Check(new Resource(ResourceKind.MOUNT, "/m"), false, "busy")), "keeper", "acme"));
         }
-        same(Forms.NODE_STATUS, new NodeStatus(1, 2, 3, 4, 5, List.of(DriverName.GVISOR, DriverName.CONTAINER), ByteSize.mib(77)));
+        same(Forms.NODE_STATUS, new NodeStatus(
+                1, 2, 3, 4, 5, List.of(new DriverInfo(DriverName.FIRECRACKER, "firecracker", "no /dev/kvm"), DriverInfo.fit(DriverName.QEMU_TCG, "qemu"), DriverInfo.fit(DriverName.GVISOR, "runsc")),
+                ByteSize.mib(77)));
+        for (DriverName driver : DriverName.values()) {
+            var spec = new SandboxSpec(TemplateName.BASE, Trust.TRUSTED, driver.tier(), LIMITS, Duration.ofSeconds(5), Map.of(), Map.of()).withDriver(driver);
+            same(Forms.SANDBOX_SPEC, spec);
+        }
         same(Forms.TERMINAL_SIZE, new TerminalSize(80, 24));
         same(Forms.COMMAND_SPEC, CommandSpec.of("echo", ODD));
         same(Forms.COMMAND_SPEC, CommandSpec.of("echo").withBatched());
@@ -120,20 +127,42 @@ class FormsTest {
 
     @Test
     void aReceiptThatContradictsItselfIsRefused() {
-        var receipt = new Receipt(ID, TemplateName.BASE, Tier.GVISOR, Trust.UNTRUSTED, "d", TIME, TIME, EndReason.DELETED, Usage.NONE, Map.of(), List.of(), "keeper", "default");
+        var receipt = new Receipt(ID, TemplateName.BASE, Tier.GVISOR, Optional.empty(), Trust.UNTRUSTED, "d", TIME, TIME, EndReason.DELETED, Usage.NONE, Map.of(), List.of(), "keeper", "default");
         refused(Forms.RECEIPT, text(Forms.RECEIPT, receipt).replace("\"leaks\":0", "\"leaks\":1"), Failure.Code.BAD_REQUEST, "says 1 leaks");
     }
 
     /// Rows and receipts of earlier versions.
     @Test
     void whatDidNotNameATenantIsOfTheDefaultOne() {
-        var receipt = new Receipt(ID, TemplateName.BASE, Tier.GVISOR, Trust.UNTRUSTED, "d", TIME, TIME, EndReason.DELETED, Usage.NONE, Map.of(), List.of(), "keeper", "acme");
+        var receipt = new Receipt(ID, TemplateName.BASE, Tier.GVISOR, Optional.empty(), Trust.UNTRUSTED, "d", TIME, TIME, EndReason.DELETED, Usage.NONE, Map.of(), List.of(), "keeper", "acme");
         String old = text(Forms.RECEIPT, receipt).replace("\"tenant\":\"acme\",", "");
         assertThat(old).doesNotContain("tenant");
         assertThat(Forms.RECEIPT.read(old.getBytes(StandardCharsets.UTF_8)).tenant()).isEqualTo(SandboxSpec.DEFAULT_TENANT);
         String spec = text(Forms.SANDBOX_SPEC, SPEC).replace(",\"tenant\":\"default\",\"on_lease_end\":\"delete\"", "");
         assertThat(spec).doesNotContain("tenant", "on_lease_end");
         assertThat(Forms.SANDBOX_SPEC.read(spec.getBytes(StandardCharsets.UTF_8))).isEqualTo(SPEC);
+    }
+
+    @Test
+    void whatRanInAnEmulatedWallSaysSoAndNothingElseDoes() {
+        String emulated = "\"driver\":\"qemu-tcg\",\"isolation\":\"emulated: not a security boundary\"";
+        var spec = new SandboxSpec(TemplateName.BASE, Trust.UNTRUSTED, Tier.MICROVM, LIMITS, Duration.ofSeconds(5), Map.of(), Map.of());
+        assertThat(text(Forms.SANDBOX_SPEC, spec.withDriver(DriverName.QEMU_TCG))).contains("\"tier\":\"microvm\"," + emulated);
+        assertThat(text(Forms.SANDBOX_SPEC, spec.withDriver(DriverName.QEMU))).contains("\"tier\":\"microvm\",\"driver\":\"qemu\"").doesNotContain("isolation");
+        assertThat(text(Forms.SANDBOX_SPEC, spec)).doesNotContain("driver", "isolation");
+        var receipt = new Receipt(ID, TemplateName.BASE, Tier.MICROVM, Optional.of(DriverName.QEMU_TCG), Trust.UNTRUSTED, "d", TIME, TIME, EndReason.DELETED, Usage.NONE, Map.of(), List.of(), "keeper", "acme");
+        assertThat(text(Forms.RECEIPT, receipt)).contains("\"tier\":\"microvm\"," + emulated);
+        var status = new NodeStatus(0, 0, 0, 0, 0, List.of(DriverInfo.fit(DriverName.QEMU_TCG, "qemu"), DriverInfo.fit(DriverName.GVISOR, "runsc")), ByteSize.mib(1));
+        assertThat(text(Forms.NODE_STATUS, status)).as("what is only emulated is no tier that it gives").contains("\"tiers\":[\"gvisor\"]", "\"name\":\"qemu-tcg\",\"tier\":\"microvm\",\"isolation\":\"emulated: not a security boundary\"");
+    }
+
+    /// Receipts of before drivers had names.
+    @Test
+    void aReceiptThatNamesNoDriverIsRead() {
+        var receipt = new Receipt(ID, TemplateName.BASE, Tier.GVISOR, Optional.of(DriverName.GVISOR), Trust.UNTRUSTED, "d", TIME, TIME, EndReason.DELETED, Usage.NONE, Map.of(), List.of(), "keeper", "acme");
+        String old = text(Forms.RECEIPT, receipt).replace("\"driver\":\"gvisor\",", "");
+        assertThat(old).doesNotContain("driver");
+        assertThat(Forms.RECEIPT.read(old.getBytes(StandardCharsets.UTF_8)).driver()).isEmpty();
     }
 
     @Test

@@ -46,7 +46,7 @@ class StoreTest {
     private static Receipt receipt(SandboxId id, String by) {
         var entry = entry(id);
         return new Receipt(
-                id, entry.spec().template(), entry.spec().tier(), entry.spec().trust(), entry.imageDigest(), entry.created(), entry.created().plusSeconds(5), EndReason.DELETED, Usage.NONE, Map.of(),
+                id, entry.spec().template(), entry.spec().tier(), entry.spec().driver(), entry.spec().trust(), entry.imageDigest(), entry.created(), entry.created().plusSeconds(5), EndReason.DELETED, Usage.NONE, Map.of(),
                 List.of(new Receipt.Check(entry.resources().getFirst(), true, "")), by, "default");
     }
 

@@ -4,16 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.caisson.fake.FakeSandboxes;
-import dev.caisson.sandbox.DriverName;
 import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.SandboxException;
 import dev.caisson.sandbox.SandboxId;
 import dev.caisson.sandbox.SandboxSpec;
-import dev.caisson.sandbox.Tier;
-import dev.caisson.sandbox.Trust;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
@@ -39,40 +35,6 @@ class AdmissionTest {
     @AfterEach
     void close() {
         sandboxes.close();
-    }
-
-    @Test
-    void theFloorIsTheDefaultAndStrongerMayBeAsked() {
-        sandboxes.drivers(List.of(DriverName.QEMU, DriverName.GVISOR, DriverName.CONTAINER));
-        var tiers = new TierPolicy(sandboxes);
-        assertThat(tiers.choose(Trust.UNTRUSTED, Optional.empty())).isEqualTo(Tier.GVISOR);
-        assertThat(tiers.choose(Trust.REVIEWED, Optional.empty())).isEqualTo(Tier.GVISOR);
-        assertThat(tiers.choose(Trust.TRUSTED, Optional.empty())).isEqualTo(Tier.CONTAINER);
-        for (Trust trust : Trust.values()) {
-            assertThat(tiers.choose(trust, Optional.of(Tier.MICROVM))).isEqualTo(Tier.MICROVM);
-            assertThat(tiers.choose(trust, Optional.of(Tier.GVISOR))).isEqualTo(Tier.GVISOR);
-        }
-        assertThat(tiers.choose(Trust.TRUSTED, Optional.of(Tier.CONTAINER))).isEqualTo(Tier.CONTAINER);
-    }
-
-    @Test
-    void aWeakerTierIsRefusedWithTheOneThatIsNeeded() {
-        var tiers = new TierPolicy(sandboxes);
-        for (Trust trust : List.of(Trust.UNTRUSTED, Trust.REVIEWED)) {
-            refused(() -> tiers.choose(trust, Optional.of(Tier.CONTAINER)), Failure.Code.TIER_TOO_WEAK, "gvisor");
-        }
-    }
-
-    @Test
-    void aTierThatIsNotThereIsNeverReplaced() {
-        var tiers = new TierPolicy(sandboxes);
-        refused(() -> tiers.choose(Trust.TRUSTED, Optional.of(Tier.MICROVM)), Failure.Code.TIER_UNAVAILABLE, "it has: gvisor, container");
-        sandboxes.drivers(List.of(DriverName.CONTAINER));
-        refused(() -> new TierPolicy(sandboxes).choose(Trust.UNTRUSTED, Optional.empty()), Failure.Code.TIER_UNAVAILABLE, "it has: container");
-        sandboxes.drivers(List.of());
-        refused(() -> new TierPolicy(sandboxes).choose(Trust.UNTRUSTED, Optional.empty()), Failure.Code.TIER_UNAVAILABLE, "it has: none");
-        sandboxes.drivers(List.of(DriverName.QEMU));
-        assertThat(tiers.choose(Trust.UNTRUSTED, Optional.of(Tier.MICROVM))).as("asked again when it was missing").isEqualTo(Tier.MICROVM);
     }
 
     @Test

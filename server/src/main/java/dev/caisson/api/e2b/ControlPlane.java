@@ -4,6 +4,7 @@ import dev.caisson.policy.Caller;
 import dev.caisson.policy.KeyStore;
 import dev.caisson.policy.Quota;
 import dev.caisson.policy.SandboxTokens;
+import dev.caisson.policy.TierPolicy;
 import dev.caisson.policy.Tenants;
 import dev.caisson.policy.WayOut;
 import dev.caisson.sandbox.Sandboxes;
@@ -23,11 +24,11 @@ final class ControlPlane {
     private final Faults faults;
     private final List<ControlRoute> routes;
 
-    ControlPlane(Sandboxes sandboxes, KeyStore keys, Quota quota, WayOut ways, SandboxTokens tokens, InstantSource clock, E2bSettings settings, Faults faults) {
+    ControlPlane(Sandboxes sandboxes, KeyStore keys, Quota quota, TierPolicy tiers, WayOut ways, SandboxTokens tokens, InstantSource clock, E2bSettings settings, Faults faults) {
         this.tenants = new Tenants(sandboxes);
         this.keys = keys;
         this.faults = faults;
-        var boxes = new SandboxHandlers(sandboxes, quota, ways, clock, settings, new Payloads(tokens, settings));
+        var boxes = new SandboxHandlers(sandboxes, quota, tiers, ways, clock, settings, new Payloads(tokens, settings));
         this.routes = table(boxes, new MetricHandlers(sandboxes, clock), new LogHandlers(sandboxes), new TemplateHandlers(sandboxes));
     }
 

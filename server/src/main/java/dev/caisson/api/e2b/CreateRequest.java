@@ -42,9 +42,10 @@ final class CreateRequest {
         boolean pause = in.truth("autoPause", false);
         var metadata = Metadata.toLabels(in.map("metadata"));
         var labels = resumes(in) ? Waking.wish(metadata) : metadata;
+        var wall = tiers.choose(Trust.UNTRUSTED, tenant, Optional.empty(), Optional.empty());
         return new SandboxSpec(
-                template, Trust.UNTRUSTED, tiers.choose(Trust.UNTRUSTED, Optional.empty()), limits(template), lease(in, "timeout").orElse(lease),
-                in.map("envVars"), labels, tenant, idempotencyKey, pause ? SandboxSpec.OnLeaseEnd.PAUSE : SandboxSpec.OnLeaseEnd.DELETE, publicPorts(in), egress, Optional.empty());
+                template, Trust.UNTRUSTED, wall.tier(), limits(template), lease(in, "timeout").orElse(lease),
+                in.map("envVars"), labels, tenant, idempotencyKey, pause ? SandboxSpec.OnLeaseEnd.PAUSE : SandboxSpec.OnLeaseEnd.DELETE, publicPorts(in), egress, wall.driver());
     }
 
     /// Ports are private unless the maker says otherwise in so many words, or the operator did for all.

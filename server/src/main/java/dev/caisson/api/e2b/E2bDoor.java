@@ -5,6 +5,7 @@ import dev.caisson.api.PortForwarder;
 import dev.caisson.policy.KeyStore;
 import dev.caisson.policy.Quota;
 import dev.caisson.policy.SandboxTokens;
+import dev.caisson.policy.TierPolicy;
 import dev.caisson.policy.WayOut;
 import dev.caisson.sandbox.Sandboxes;
 import java.time.InstantSource;
@@ -26,13 +27,15 @@ public final class E2bDoor implements Door {
     private final ControlPlane control;
     private final DataPlane data;
 
+    /// @param tiers chooses the wall of each
     /// @param ways what sandboxes may reach outside
     /// @param tokens gives each sandbox the token its data plane asks for
     /// @param forwarder takes requests to ports other than that of the data plane; without one they are answered as closed
     public E2bDoor(
-            Sandboxes sandboxes, KeyStore keys, Quota quota, WayOut ways, SandboxTokens tokens, Optional<PortForwarder> forwarder, InstantSource clock, E2bSettings settings) {
+            Sandboxes sandboxes, KeyStore keys, Quota quota, TierPolicy tiers, WayOut ways, SandboxTokens tokens, Optional<PortForwarder> forwarder, InstantSource clock,
+            E2bSettings settings) {
         var faults = new Faults();
-        control = new ControlPlane(sandboxes, keys, quota, ways, tokens, clock, settings, faults);
+        control = new ControlPlane(sandboxes, keys, quota, tiers, ways, tokens, clock, settings, faults);
         data = new DataPlane(sandboxes, tokens, forwarder, clock, settings, faults);
     }
 

@@ -33,11 +33,11 @@ final class SandboxHandlers {
     private final WayOut ways;
     private final E2bSettings settings;
 
-    SandboxHandlers(Sandboxes sandboxes, Quota quota, WayOut ways, InstantSource clock, E2bSettings settings, Payloads payloads) {
+    SandboxHandlers(Sandboxes sandboxes, Quota quota, TierPolicy tiers, WayOut ways, InstantSource clock, E2bSettings settings, Payloads payloads) {
         this.sandboxes = sandboxes;
         this.quota = quota;
         this.clock = clock;
-        this.creates = new CreateRequest(sandboxes, new TierPolicy(sandboxes), settings, ways);
+        this.creates = new CreateRequest(sandboxes, tiers, settings, ways);
         this.payloads = payloads;
         this.ways = ways;
         this.settings = settings;

@@ -33,6 +33,7 @@ public final class McpDoor extends Handler.Abstract implements Door {
     private final Sandboxes sandboxes;
     private final KeyStore keys;
     private final Quota quota;
+    private final TierPolicy tiers;
     private final WayOut ways;
     private final PreviewLinks links;
     private final List<String> origins;
@@ -40,12 +41,14 @@ public final class McpDoor extends Handler.Abstract implements Door {
     private final ReentrantLock opening = new ReentrantLock();
     private volatile @Nullable McpEndpoint endpoint;
 
+    /// @param tiers chooses the wall of each
     /// @param ways what sandboxes may reach outside
     /// @param origins of web pages that may call, such as `https://chat.example.org`; usually none
-    public McpDoor(Sandboxes sandboxes, KeyStore keys, Quota quota, WayOut ways, PreviewLinks links, List<String> origins) {
+    public McpDoor(Sandboxes sandboxes, KeyStore keys, Quota quota, TierPolicy tiers, WayOut ways, PreviewLinks links, List<String> origins) {
         this.sandboxes = sandboxes;
         this.keys = keys;
         this.quota = quota;
+        this.tiers = tiers;
         this.ways = ways;
         this.links = links;
         this.origins = List.copyOf(origins);
@@ -143,7 +146,7 @@ public final class McpDoor extends Handler.Abstract implements Door {
         try {
             open = endpoint;
             if (open == null) {
-                open = McpEndpoint.open(Tools.all(new Tenants(sandboxes), new TierPolicy(sandboxes), quota, ways, links), this::fault);
+                open = McpEndpoint.open(Tools.all(new Tenants(sandboxes), tiers, quota, ways, links), this::fault);
                 endpoint = open;
             }
             return open;

@@ -8,6 +8,7 @@ import dev.caisson.policy.TierPolicy;
 import dev.caisson.policy.WayOut;
 import dev.caisson.sandbox.ByteSize;
 import dev.caisson.sandbox.Cpus;
+import dev.caisson.sandbox.DriverName;
 import dev.caisson.sandbox.EgressBudget;
 import dev.caisson.sandbox.EgressLayer;
 import dev.caisson.sandbox.EgressRule;
@@ -37,6 +38,9 @@ final class SandboxTools {
             .required("sandbox_id", Schema.text())
             .required("state", Schema.text())
             .required("template", Schema.text())
+            .required("tier", Schema.text().says("What isolates it: microvm (a kernel of its own), gvisor (a kernel in user space)."))
+            .optional("driver", Schema.text())
+            .optional("isolation", Schema.text().says("There only where its wall is emulated, and is no security boundary."))
             .required("cpus", Schema.text())
             .required("memory", Schema.text())
             .required("disk", Schema.text())
@@ -103,15 +107,16 @@ final class SandboxTools {
 
     private Tool.Result create(ToolCall call, TemplateName template, Duration lease, Limits limits, Map<String, String> env, EgressLayer layer) throws InterruptedException {
         // What a model runs is untrusted, always; so the wall is the strongest that such code needs.
-        var spec = new SandboxSpec(template, Trust.UNTRUSTED, tiers.choose(Trust.UNTRUSTED, Optional.empty()), limits, lease, env, Map.of(), call.tenant(), "")
-                .withEgress(ways.compose(layer, EgressBudget.DEFAULT, List.of(), call.tenant(), template));
+        var wall = tiers.choose(Trust.UNTRUSTED, call.tenant(), Optional.empty(), Optional.empty());
+        var chosen = new SandboxSpec(template, Trust.UNTRUSTED, wall.tier(), limits, lease, env, Map.of(), call.tenant(), "");
+        var spec = wall.driver().map(chosen::withDriver).orElse(chosen).withEgress(ways.compose(layer, EgressBudget.DEFAULT, List.of(), call.tenant(), template));
         SandboxInfo made = quota.create(call.caller(), spec);
         if (call.running().isCancelled()) {
             // Nobody will ever know its id.
             tenants.of(call.caller()).delete(made.id());
             quota.gone(made.id());
         }
-        return new Tool.Result("sandbox_id: " + made.id() + "\nIt lives until " + made.expires() + ", unless it is extended or killed.", facts(made));
+        return new Tool.Result("sandbox_id: " + made.id() + "\nIt lives until " + made.expires() + ", unless it is extended or killed." + isolation(made).map(isolation -> "\nIts wall is " + isolation + ".").orElse(""), facts(made));
     }
 
     private Tool list() {
@@ -183,12 +188,19 @@ final class SandboxTools {
         facts.put("sandbox_id", info.id().value());
         facts.put("state", word(info.state()));
         facts.put("template", info.spec().template().value());
+        facts.put("tier", info.spec().tier().label());
+        info.spec().driver().ifPresent(driver -> facts.put("driver", driver.label()));
+        isolation(info).ifPresent(isolation -> facts.put("isolation", isolation));
         facts.put("cpus", info.spec().limits().cpus().toString());
         facts.put("memory", info.spec().limits().memory().toString());
         facts.put("disk", info.spec().limits().disk().toString());
         facts.put("created_at", info.created().toString());
         facts.put("expires_at", info.expires().toString());
         return facts;
+    }
+
+    private static Optional<String> isolation(SandboxInfo info) {
+        return info.spec().driver().filter(DriverName::isEmulated).map(_ -> DriverName.EMULATED);
     }
 
     private static Tool.Result result(Receipt receipt) {

@@ -1,5 +1,7 @@
 package dev.caisson.api.rest;
 
+import dev.caisson.sandbox.DriverInfo;
+import dev.caisson.sandbox.DriverName;
 import dev.caisson.sandbox.NodeStatus;
 import dev.caisson.sandbox.Tier;
 import java.util.Optional;
@@ -17,9 +19,14 @@ final class PrometheusText {
             single("caisson_sandboxes_failed_total", "counter", "Sandboxes that could not be made or failed.", status.failed());
             single("caisson_resources_leaked_total", "counter", "Resources that a teardown could not release; must be 0.", status.leaked());
             single("caisson_node_resident_bytes", "gauge", "Resident memory of the node process.", status.residentMemory().bytes());
-            head("caisson_tier_available", "gauge", "1 for each tier that the machine can give.");
+            head("caisson_tier_available", "gauge", "1 for each tier that the machine can give, not only emulate.");
             for (Tier tier : Tier.values()) {
                 sample("caisson_tier_available", "tier=\"" + tier.label() + "\"", status.tiers().contains(tier) ? 1 : 0);
+            }
+            head("caisson_driver_available", "gauge", "1 for each driver that the machine can run; one that only emulates its tier says so.");
+            for (DriverInfo driver : status.known()) {
+                String isolation = driver.name().isEmulated() ? ",isolation=\"" + DriverName.EMULATED + "\"" : "";
+                sample("caisson_driver_available", "driver=\"" + driver.name().label() + "\",tier=\"" + driver.name().tier().label() + "\"" + isolation, driver.isFit() ? 1 : 0);
             }
         });
         return this;

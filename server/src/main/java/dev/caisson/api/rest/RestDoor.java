@@ -22,12 +22,13 @@ public final class RestDoor {
 
     private RestDoor() {}
 
+    /// @param tiers chooses the wall of each
     /// @param ways what sandboxes may reach outside
     /// @param preview where ports of sandboxes are found
     /// @param heartbeat [#HEARTBEAT], or less in a test
-    public static Handler handler(Sandboxes sandboxes, KeyStore keys, Quota quota, WayOut ways, PreviewLinks preview, Duration heartbeat) {
+    public static Handler handler(Sandboxes sandboxes, KeyStore keys, Quota quota, TierPolicy tiers, WayOut ways, PreviewLinks preview, Duration heartbeat) {
         var metrics = new RequestMetrics();
-        return new RestHandler(routes(sandboxes, keys, quota, ways, preview, heartbeat, metrics), keys, metrics);
+        return new RestHandler(routes(sandboxes, keys, quota, tiers, ways, preview, heartbeat, metrics), keys, metrics);
     }
 
     /// What the HTTP server itself refuses, told as problem documents.
@@ -35,18 +36,18 @@ public final class RestDoor {
         return new ProblemErrors();
     }
 
-    static List<Route> routes(Sandboxes sandboxes, KeyStore keys, Quota quota, WayOut ways, PreviewLinks preview, Duration heartbeat, RequestMetrics metrics) {
+    static List<Route> routes(Sandboxes sandboxes, KeyStore keys, Quota quota, TierPolicy tiers, WayOut ways, PreviewLinks preview, Duration heartbeat, RequestMetrics metrics) {
         var tenants = new Tenants(sandboxes);
         var attachments = new Attachments();
         var streaming = new CommandStreaming(attachments, heartbeat, new WaitBudget(WAIT_BUDGET));
         return Routes.table(
-                new SandboxHandlers(tenants, new TierPolicy(sandboxes), quota, ways),
+                new SandboxHandlers(tenants, tiers, quota, ways),
                 new EgressHandlers(tenants, ways),
                 new CommandHandlers(tenants, streaming, attachments),
                 new FileHandlers(tenants, heartbeat),
                 new PortHandlers(tenants, preview),
                 new ReceiptHandlers(tenants),
                 new KeyHandlers(keys),
-                new InstallationHandlers(sandboxes, metrics, attachments));
+                new InstallationHandlers(sandboxes, tiers, metrics, attachments));
     }
 }

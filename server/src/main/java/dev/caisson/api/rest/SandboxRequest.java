@@ -7,6 +7,7 @@ import dev.caisson.policy.TierPolicy;
 import dev.caisson.policy.WayOut;
 import dev.caisson.sandbox.ByteSize;
 import dev.caisson.sandbox.Cpus;
+import dev.caisson.sandbox.DriverName;
 import dev.caisson.sandbox.EgressBudget;
 import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.Limits;
@@ -29,7 +30,9 @@ final class SandboxRequest {
         JsonObject in = call.json();
         TemplateName template = in.textOr("template").map(TemplateName::new).orElse(TemplateName.BASE);
         Trust trust = in.textOr("trust").map(Trust::parse).orElse(Trust.UNTRUSTED);
-        var asked = in.textOr("tier").map(Tier::parse);
+        var tier = in.textOr("tier").map(Tier::parse);
+        var driver = in.textOr("driver").map(DriverName::parse);
+        checkIsolation(in.textOr("isolation"));
         Limits limits = limits(in, defaults(template, sandboxes));
         var lease = in.seconds("lease_seconds").orElse(SandboxSpec.DEFAULT_LEASE);
         var env = in.map("env");
@@ -44,7 +47,16 @@ final class SandboxRequest {
         in.end();
         secrets = Secrets.asBefore(tenant, idempotencyKey, secrets, sandboxes);
         var egress = ways.compose(out.layer(), out.budget().orElse(EgressBudget.DEFAULT), secrets, tenant, template);
-        return new SandboxSpec(template, trust, tiers.choose(trust, asked), limits, lease, Secrets.variables(env, secrets), labels, tenant, idempotencyKey, onLeaseEnd, publicPorts, egress, Optional.empty());
+        var wall = tiers.choose(trust, tenant, tier, driver);
+        return new SandboxSpec(
+                template, trust, wall.tier(), limits, lease, Secrets.variables(env, secrets), labels, tenant, idempotencyKey, onLeaseEnd, publicPorts, egress, wall.driver());
+    }
+
+    /// It is taken because a spec that was answered may be sent again; it is no wish.
+    private static void checkIsolation(Optional<String> said) {
+        if (said.filter(text -> !text.equals(DriverName.EMULATED)).isPresent()) {
+            throw Failure.Code.BAD_REQUEST.with("'isolation' cannot be asked for", "choose with 'tier' and 'driver'");
+        }
     }
 
     private static EgressRequest egress(JsonObject in, WayOut ways, boolean secrets) {

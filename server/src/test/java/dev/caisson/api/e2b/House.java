@@ -14,7 +14,10 @@ import dev.caisson.policy.PortLinks;
 import dev.caisson.policy.Quota;
 import dev.caisson.policy.SandboxTokens;
 import dev.caisson.policy.SandboxTokens.Purpose;
+import dev.caisson.policy.TierPolicy;
+import dev.caisson.policy.WallSettings;
 import dev.caisson.sandbox.SandboxId;
+import dev.caisson.sandbox.Tier;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
@@ -74,7 +77,9 @@ final class House implements AutoCloseable {
         key = keys.create("test").text().secret();
         tokens = SandboxTokens.open(directory.resolve("token.secret"), new SecureRandom());
         preview = new PreviewDoor(Optional.empty(), sandboxes, tokens, new PortLinks(tokens, clock), EdgeLimits.DEFAULT);
-        var door = new E2bDoor(sandboxes, keys, new Quota(sandboxes, 100), FakeWays.ways(internet), tokens, Optional.of(preview.forwarder()), clock, settings);
+        // The operator lets tenants share this machine behind gVisor: the fakes have nothing stronger.
+        var tiers = new TierPolicy(sandboxes, keys::hasOthers, WallSettings.DEFAULT.withTenantFloor(Tier.GVISOR));
+        var door = new E2bDoor(sandboxes, keys, new Quota(sandboxes, 100), tiers, FakeWays.ways(internet), tokens, Optional.of(preview.forwarder()), clock, settings);
         server = new HttpListener(ListenSettings.at(new InetSocketAddress("127.0.0.1", 0)));
         server.open(new Doors(List.of(door), elsewhere()), RestDoor.errors());
     }

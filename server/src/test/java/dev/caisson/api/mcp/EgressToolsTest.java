@@ -11,6 +11,7 @@ import dev.caisson.policy.Caller;
 import dev.caisson.policy.Quota;
 import dev.caisson.policy.Tenants;
 import dev.caisson.policy.TierPolicy;
+import dev.caisson.policy.WallSettings;
 import dev.caisson.sandbox.EgressLayer;
 import dev.caisson.sandbox.EgressRule;
 import dev.caisson.sandbox.Failure;
@@ -42,7 +43,7 @@ class EgressToolsTest {
     @BeforeEach
     void open() {
         sandboxes = new FakeSandboxes(directory);
-        tools = Tools.all(new Tenants(sandboxes), new TierPolicy(sandboxes), new Quota(sandboxes, 10), FakeWays.ways(false), (_, _, _) -> Optional.empty());
+        tools = Tools.all(new Tenants(sandboxes), new TierPolicy(sandboxes, _ -> false, WallSettings.DEFAULT), new Quota(sandboxes, 10), FakeWays.ways(false), (_, _, _) -> Optional.empty());
     }
 
     @AfterEach

@@ -48,7 +48,7 @@ class DoorTest {
     }
 
     private List<Route> routes() {
-        return RestDoor.routes(house.sandboxes, house.keys, new Quota(house.sandboxes, 1), House.WAYS, house.preview, RestDoor.HEARTBEAT, new RequestMetrics());
+        return RestDoor.routes(house.sandboxes, house.keys, new Quota(house.sandboxes, 1), house.tiers, House.WAYS, house.preview, RestDoor.HEARTBEAT, new RequestMetrics());
     }
 
     @SuppressWarnings("unchecked")

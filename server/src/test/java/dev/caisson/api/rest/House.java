@@ -11,8 +11,11 @@ import dev.caisson.policy.KeyStore;
 import dev.caisson.policy.PortLinks;
 import dev.caisson.policy.Quota;
 import dev.caisson.policy.SandboxTokens;
+import dev.caisson.policy.TierPolicy;
+import dev.caisson.policy.WallSettings;
 import dev.caisson.policy.WayOut;
 import dev.caisson.sandbox.SandboxId;
+import dev.caisson.sandbox.Tier;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -42,6 +45,8 @@ final class House implements AutoCloseable {
     static final Instant NOW = Instant.parse("2026-03-04T05:06:07Z");
     static final Duration DEADLINE = Duration.ofSeconds(20);
     static final WayOut WAYS = FakeWays.ways(false);
+    /// The operator lets tenants share this machine behind gVisor: the fakes have nothing stronger.
+    static final WallSettings SHARED = WallSettings.DEFAULT.withTenantFloor(Tier.GVISOR);
 
     private static final Logger JETTY = Logger.getLogger("org.eclipse.jetty");
 
@@ -51,6 +56,7 @@ final class House implements AutoCloseable {
 
     final FakeSandboxes sandboxes;
     final KeyStore keys;
+    final TierPolicy tiers;
     final HttpListener server;
     final HttpClient client = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
     final String key;
@@ -61,13 +67,22 @@ final class House implements AutoCloseable {
     }
 
     House(Path directory, Duration heartbeat, Duration idle, int quota) {
+        this(directory, heartbeat, idle, quota, SHARED);
+    }
+
+    House(Path directory, WallSettings walls) {
+        this(directory, Duration.ofSeconds(10), Duration.ofSeconds(75), Quota.DEFAULT_SANDBOXES, walls);
+    }
+
+    private House(Path directory, Duration heartbeat, Duration idle, int quota, WallSettings walls) {
         sandboxes = new FakeSandboxes(directory.resolve("boxes"));
         keys = KeyStore.open(directory.resolve("front.db"), InstantSource.fixed(NOW), new SecureRandom(), Optional.empty());
         key = keys.create("test").text().secret();
         server = new HttpListener(new ListenSettings(new InetSocketAddress("127.0.0.1", 0), idle, Duration.ofSeconds(20), 512));
+        tiers = new TierPolicy(sandboxes, keys::hasOthers, walls);
         var tokens = SandboxTokens.open(directory.resolve("token.secret"), new SecureRandom());
         preview = new PreviewLinks(Optional.of(new PreviewDomain("preview.test", 8443, true)), tokens, new PortLinks(tokens, InstantSource.fixed(NOW)));
-        server.open(new Doors(List.of(), RestDoor.handler(sandboxes, keys, new Quota(sandboxes, quota), WAYS, preview, heartbeat)), RestDoor.errors());
+        server.open(new Doors(List.of(), RestDoor.handler(sandboxes, keys, new Quota(sandboxes, quota), tiers, WAYS, preview, heartbeat)), RestDoor.errors());
     }
 
     URI at(String path) {

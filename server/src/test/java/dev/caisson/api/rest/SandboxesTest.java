@@ -186,12 +186,16 @@ class SandboxesTest {
     @Test
     void tellsTheNodesFigures() {
         house.sandbox();
-        var status = Forms.NODE_STATUS.read(house.get("/v1/status").is(200).response().body());
+        var in = house.get("/v1/status").is(200).json();
+        var status = Forms.NODE_STATUS.readKeys(in);
+        assertThat(in.child("policy").orElseThrow().text("floor")).isEqualTo("gvisor");
+        in.end();
         assertThat(status.alive()).isOne();
         assertThat(house.get("/v1/health").is(200).body()).isEqualTo("{\"status\":\"ok\"}");
         house.get("/v1/sandboxes/nope");
         String metrics = house.get("/v1/metrics").is(200).body();
         assertThat(metrics).contains("caisson_node_up 1\n", "caisson_sandboxes_alive 1\n", "caisson_resources_leaked_total 0\n", "caisson_tier_available{tier=\"microvm\"} 0\n",
+                "caisson_driver_available{driver=\"gvisor\",tier=\"gvisor\"} 1\n",
                 "caisson_http_request_seconds_count{method=\"POST\",route=\"/v1/sandboxes\",status=\"201\"} 1\n",
                 "caisson_http_request_seconds_count{method=\"GET\",route=\"/v1/sandboxes/{id}\",status=\"400\"} 1\n");
         for (String line : metrics.split("\n")) {

@@ -59,7 +59,7 @@ class TenantsTest {
     }
 
     private List<Route> routesAboutOne() {
-        return RestDoor.routes(house.sandboxes, house.keys, new Quota(house.sandboxes, 1), House.WAYS, house.preview, RestDoor.HEARTBEAT, new RequestMetrics()).stream().filter(route -> route.path().contains("{id}")).toList();
+        return RestDoor.routes(house.sandboxes, house.keys, new Quota(house.sandboxes, 1), house.tiers, House.WAYS, house.preview, RestDoor.HEARTBEAT, new RequestMetrics()).stream().filter(route -> route.path().contains("{id}")).toList();
     }
 
     @Test

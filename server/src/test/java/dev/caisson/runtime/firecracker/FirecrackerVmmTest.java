@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
-import dev.caisson.host.SealedMemory;
 import dev.caisson.runtime.HostSnapshot;
 import dev.caisson.runtime.microvm.DeviceRates;
 import dev.caisson.runtime.microvm.GuestKernel;
@@ -18,6 +17,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -79,7 +79,8 @@ class FirecrackerVmmTest {
     @Test
     void aGuestStartsAndAnswers() throws Exception {
         var serial = lab.serial();
-        lab.vmm(serial).start(vm(echo()));
+        var vm = vm(echo());
+        lab.vmm(serial).start(vm, lab.kernel(vm));
         serial.await(BANNER);
         serial.say("hello\n");
         serial.await("hello\n");
@@ -89,7 +90,7 @@ class FirecrackerVmmTest {
     void everythingSaidOfAMachineArrives() throws Exception {
         var vm = lab.vm(echo(), new DeviceRates(10_000_000, 1_000, 5_000_000));
         machines.add(vm);
-        lab.vmm().start(vm);
+        lab.vmm().start(vm, lab.kernel(vm));
         try (var api = FirecrackerApi.connect(new Jail(vm).api(), vm.user(), BOUND)) {
             var said = api.get("/vm/config", BOUND);
             var machine = said.child("machine-config").orElseThrow();
@@ -110,7 +111,7 @@ class FirecrackerVmmTest {
         var serial = lab.serial();
         var vmm = lab.vmm(serial);
         var vm = vm(echo());
-        vmm.start(vm);
+        vmm.start(vm, lab.kernel(vm));
         serial.await(BANNER);
 
         vmm.pause(vm);
@@ -132,7 +133,7 @@ class FirecrackerVmmTest {
         var state = directory.resolve("state");
         vmm.freeze(vm, memory, state);
         Files.setPosixFilePermissions(memory, PosixFilePermissions.fromString("r--r--r--"));
-        return new Snapshot(new SealedMemory(-1, 0), memory, Files.readAllBytes(state), vm.disk());
+        return new Snapshot(Optional.empty(), memory, Files.readAllBytes(state), vm.disk());
     }
 
     @Test
@@ -140,7 +141,7 @@ class FirecrackerVmmTest {
         var serial = lab.serial();
         var vmm = lab.vmm(serial);
         var template = vm(echo());
-        vmm.start(template);
+        vmm.start(template, lab.kernel(template));
         serial.await(BANNER);
         var snapshot = frozen(template, vmm);
         assertThat(lab.machine.cgroups.processes(template.cgroup())).isEmpty();
@@ -167,14 +168,14 @@ class FirecrackerVmmTest {
     @Test
     void theJailHoldsWhatItMust() throws Exception {
         var vm = vm(lab.kernel("idle", TinyGuest.idle(BANNER)));
-        lab.vmm().start(vm);
+        lab.vmm().start(vm, lab.kernel(vm));
         new JailFacts(lab.pid(vm), vm).check();
     }
 
     @Test
     void aNodeThatListensAgainIsFound() throws Exception {
         var vm = vm(lab.kernel("idle", TinyGuest.idle(BANNER)));
-        lab.vmm().start(vm);
+        lab.vmm().start(vm, lab.kernel(vm));
         var fresh = lab.listen(vm);
         var inside = Path.of("/proc/" + lab.pid(vm) + "/root/door/agent.sock");
         try (var dialed = java.nio.channels.SocketChannel.open(java.net.UnixDomainSocketAddress.of(inside)); var accepted = fresh.accept()) {
@@ -185,7 +186,7 @@ class FirecrackerVmmTest {
     @Test
     void aKilledVmmLeavesNothingButWhatIsReleased() throws Exception {
         var vm = vm(echo());
-        lab.vmm().start(vm);
+        lab.vmm().start(vm, lab.kernel(vm));
         ProcessHandle.of(lab.pid(vm)).orElseThrow().destroyForcibly();
         assertThatThrownBy(() -> lab.vmm().pause(vm)).isInstanceOf(IOException.class).hasMessageContaining(vm.name());
     }
@@ -195,7 +196,7 @@ class FirecrackerVmmTest {
         var serial = lab.serial();
         var vmm = lab.vmm(serial);
         var template = vm(echo());
-        vmm.start(template);
+        vmm.start(template, lab.kernel(template));
         serial.await(BANNER);
         var good = frozen(template, vmm);
         byte[] state = good.state().clone();
@@ -212,7 +213,7 @@ class FirecrackerVmmTest {
     @Test
     void aGuestThatFloodsItsSerialPortWritesNowhere() throws Exception {
         var vm = vm(lab.kernel("flood", TinyGuest.flood()));
-        lab.vmm().start(vm);
+        lab.vmm().start(vm, lab.kernel(vm));
         Thread.sleep(300);
         try (var files = Files.walk(vm.directory())) {
             assertThat(files.filter(file -> Files.isRegularFile(file) && !file.equals(vm.disk())).mapToLong(file -> file.toFile().length()).sum()).isLessThan(8 << 20);

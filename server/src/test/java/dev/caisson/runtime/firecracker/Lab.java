@@ -24,6 +24,9 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Objects;
 import java.util.OptionalLong;
 
 /// Machines for tests of Firecracker, with everything around them that a driver would have made.
@@ -36,6 +39,7 @@ final class Lab {
     final TestMachine machine;
     final Path guests;
     private final List<AutoCloseable> open = new ArrayList<>();
+    private final Map<Vm, GuestKernel> kernels = new HashMap<>();
     private int count;
 
     private Lab(TestMachine machine) throws IOException {
@@ -78,6 +82,11 @@ final class Lab {
         return vm(kernel, DeviceRates.DEFAULT);
     }
 
+    /// What that machine is to boot.
+    GuestKernel kernel(Vm vm) {
+        return Objects.requireNonNull(kernels.get(vm));
+    }
+
     Vm vm(GuestKernel kernel, DeviceRates rates) throws IOException, InterruptedException {
         int user = FIRST_USER + count;
         var name = String.format("vm%018d", count++);
@@ -95,7 +104,8 @@ final class Lab {
         machine.cgroups.create(cgroup, new CgroupLimits(2000, ByteSize.mib(512), 64));
         Files.createDirectory(directory.resolve("door"));
         var vm = new Vm(name, directory, cgroup, user, network.path(), tap.name(), machine.home.agentSocket(name), machine.image.file(), disk,
-                new Vm.Shape(1, MEMORY, ByteSize.mib(64)), kernel, rates);
+                new Vm.Shape(1, MEMORY, ByteSize.mib(64)), rates);
+        kernels.put(vm, kernel);
         listen(vm);
         return vm;
     }

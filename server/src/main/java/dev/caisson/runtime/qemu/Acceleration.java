@@ -1,0 +1,46 @@
+package dev.caisson.runtime.qemu;
+
+import dev.caisson.sandbox.DriverName;
+
+/// What runs the guest's instructions.
+enum Acceleration {
+    /// The processor itself; the guest sees all of it that KVM can give.
+    KVM("kvm", "host", ""),
+    /// QEMU, one host thread for each of the guest's processors.
+    TCG("tcg,thread=multi,tb-size=" + Acceleration.TRANSLATED_MIB, "max",
+            " no_timer_check tsc=reliable initcall_blacklist=jent_mod_init,load_system_certificate_list,crypto_kdf108_init");
+
+    /// Room for translated instructions; full, it is emptied. Part of what every machine takes of its own.
+    static final int TRANSLATED_MIB = 32;
+
+    private final String accelerator;
+    private final String processor;
+    private final String parameters;
+
+    Acceleration(String accelerator, String processor, String parameters) {
+        this.accelerator = accelerator;
+        this.processor = processor;
+        this.parameters = parameters;
+    }
+
+    static Acceleration of(DriverName kind) {
+        return switch (kind) {
+            case QEMU -> KVM;
+            case QEMU_TCG -> TCG;
+            case FIRECRACKER, GVISOR, CONTAINER -> throw new IllegalArgumentException("QEMU is not what runs " + kind.label());
+        };
+    }
+
+    String accelerator() {
+        return accelerator;
+    }
+
+    String processor() {
+        return processor;
+    }
+
+    /// For the guest kernel's command line, with a space before each.
+    String parameters() {
+        return parameters;
+    }
+}
