@@ -168,6 +168,7 @@ public final class FirecrackerVmm implements Vmm {
                 try (var api = FirecrackerApi.connect(jail.api(), vm.user(), API_BOUND)) {
                     opening.say(new Requests(api, vm));
                 }
+                jail.seal();
             } catch (IOException e) {
                 throw new IOException("Firecracker cannot run " + vm.name() + ": " + e.getMessage() + words(jail, log), e);
             }
@@ -188,7 +189,7 @@ public final class FirecrackerVmm implements Vmm {
             try {
                 jailer.get();
             } catch (ExecutionException e) {
-                throw new IOException(e.getCause().getMessage(), e);
+                throw new IOException(e.getCause() instanceof IOException why ? why.getMessage() : String.valueOf(e.getCause()), e);
             }
             if (cgroups.processes(jail.vm().cgroup()).isEmpty()) {
                 throw new IOException("it ended at once");
@@ -204,6 +205,9 @@ public final class FirecrackerVmm implements Vmm {
 
     @Override
     public void freeze(Vm vm, Path memory, Path state) throws IOException, InterruptedException {
+        var jail = new Jail(vm);
+        jail.prepare(Jail.FROZEN_MEMORY);
+        jail.prepare(Jail.FROZEN_STATE);
         asking(vm, requests -> {
             requests.pause();
             requests.freeze();
@@ -211,10 +215,9 @@ public final class FirecrackerVmm implements Vmm {
         if (!cgroups.kill(vm.cgroup(), END_BOUND)) {
             throw new IOException("Firecracker of " + vm.name() + " did not end within " + END_BOUND.toSeconds() + " s of its kill");
         }
-        var root = new Jail(vm).root();
         long bytes = vm.shape().memory().bytes();
-        new FrozenFile(root.resolve(Jail.FROZEN_MEMORY), vm.user(), bytes, bytes).moveTo(memory);
-        new FrozenFile(root.resolve(Jail.FROZEN_STATE), vm.user(), 1, MAX_STATE_BYTES).moveTo(state);
+        new FrozenFile(jail.root().resolve(Jail.FROZEN_MEMORY), vm.user(), bytes, bytes).moveTo(memory);
+        new FrozenFile(jail.root().resolve(Jail.FROZEN_STATE), vm.user(), 1, MAX_STATE_BYTES).moveTo(state);
     }
 
     @Override

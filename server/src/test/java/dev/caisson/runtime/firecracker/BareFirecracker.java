@@ -1,6 +1,7 @@
 package dev.caisson.runtime.firecracker;
 
 import dev.caisson.json.Json;
+import dev.caisson.runtime.microvm.GuestKernel;
 import dev.caisson.runtime.microvm.Snapshot;
 import dev.caisson.runtime.microvm.Vm;
 import java.io.IOException;
@@ -17,17 +18,17 @@ import tools.jackson.core.JsonGenerator;
 
 /// The least that gets a machine from jailer and API, as Firecracker's own guides have it: hard links, no cgroup, no namespace that the jailer does not make, nothing checked.
 record BareFirecracker(Vm vm, Serial serial) {
-    Process start() throws IOException {
+    Process start(GuestKernel guest) throws IOException {
         var root = jail();
-        Files.createLink(root.resolve("kernel"), vm.guest().vmlinux());
-        Files.createLink(root.resolve("initramfs"), vm.guest().initramfs());
+        Files.createLink(root.resolve("kernel"), guest.vmlinux());
+        Files.createLink(root.resolve("initramfs"), guest.initramfs());
         link(root);
         var process = jailer();
         try (var api = connect(root)) {
             put(api, "/boot-source", out -> {
                 out.writeStringProperty("kernel_image_path", "/kernel");
                 out.writeStringProperty("initrd_path", "/initramfs");
-                out.writeStringProperty("boot_args", vm.guest().commandLine("vsock:1024"));
+                out.writeStringProperty("boot_args", guest.commandLine("vsock:1024"));
             });
             put(api, "/machine-config", out -> {
                 out.writeNumberProperty("vcpu_count", 1);

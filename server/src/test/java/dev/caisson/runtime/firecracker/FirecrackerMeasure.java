@@ -1,6 +1,5 @@
 package dev.caisson.runtime.firecracker;
 
-import dev.caisson.host.SealedMemory;
 import dev.caisson.runtime.microvm.GuestKernel;
 import dev.caisson.runtime.microvm.Snapshot;
 import dev.caisson.runtime.microvm.Vm;
@@ -10,6 +9,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Arrays;
 import java.util.Locale;
+import java.util.Optional;
 
 /// Start and restore of a tiny guest, ours and by the bare programs in turns, and what a machine costs. Not a test: run its main; it prints one line per measurement.
 final class FirecrackerMeasure {
@@ -81,7 +81,7 @@ final class FirecrackerMeasure {
         var vm = lab.vm(echo);
         var vmm = lab.vmm(serial);
         long start = System.nanoTime();
-        vmm.start(vm);
+        vmm.start(vm, echo);
         serial.await(BANNER);
         return done(start, vm);
     }
@@ -89,7 +89,7 @@ final class FirecrackerMeasure {
     private double bareStart(Serial serial) throws Exception {
         var vm = lab.vm(echo);
         long start = System.nanoTime();
-        var process = new BareFirecracker(vm, serial).start();
+        var process = new BareFirecracker(vm, serial).start(echo);
         serial.await(BANNER);
         return bareDone(start, vm, process);
     }
@@ -130,7 +130,7 @@ final class FirecrackerMeasure {
         var serial = lab.serial();
         var vm = lab.vm(echo);
         var vmm = lab.vmm(serial);
-        vmm.start(vm);
+        vmm.start(vm, echo);
         serial.await(BANNER);
         var memory = lab.guests.resolve("memory");
         var state = lab.guests.resolve("state");
@@ -139,13 +139,13 @@ final class FirecrackerMeasure {
         System.out.printf(Locale.ROOT, "freeze of %d MiB: %.0f ms%n", Lab.MEMORY.bytes() >> 20, (System.nanoTime() - start) / 1e6);
         Files.setPosixFilePermissions(memory, PosixFilePermissions.fromString("r--r--r--"));
         lab.release(vm);
-        return new Snapshot(new SealedMemory(-1, 0), memory, Files.readAllBytes(state), vm.disk());
+        return new Snapshot(Optional.empty(), memory, Files.readAllBytes(state), vm.disk());
     }
 
     /// What one machine of eight alike costs, and what is the VMM's of it.
     private void memory(Snapshot snapshot) throws Exception {
         var idle = lab.kernel("idle", TinyGuest.idle(BANNER));
-        System.out.println("idle, started:  " + cost(8, vm -> lab.vmm().start(vm), idle));
+        System.out.println("idle, started:  " + cost(8, vm -> lab.vmm().start(vm, idle), idle));
         System.out.println("echo, restored: " + cost(8, vm -> lab.vmm().restore(vm, snapshot), echo));
     }
 
