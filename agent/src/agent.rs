@@ -7,9 +7,11 @@ use crate::dial::Dial;
 use crate::failure::{Failure, fail};
 use crate::files::done;
 use crate::frame::{Frame, Violation};
+use crate::guest;
 use crate::home::Home;
 use crate::intake::{Intake, Read};
 use crate::link::{CHOKED, Event, Link, Owner, Stream};
+use crate::network::Plan;
 use crate::output::Turn;
 use crate::poll::{Interest, Poll, Ready, Target, Token};
 use crate::proto::failed::Code;
@@ -73,7 +75,8 @@ impl Agent {
             link,
             connection: None,
             intake: Intake::default(),
-            identity: Identity::default(),
+            // A machine that we have made has a device with nothing yet.
+            identity: Identity::new(guest::is_init().then(Plan::default)),
             calls: Calls::default(),
             dials: HashMap::new(),
             dial_turns: Turns::default(),

@@ -162,12 +162,16 @@ public final class QemuVmm implements Vmm {
     }
 
     @Override
-    public void freeze(Vm vm, Path memory, Path state) throws IOException, InterruptedException {
+    public void freeze(Vm vm, HangUp farewell, Path memory, Path state) throws IOException, InterruptedException {
         var deadline = Deadline.in(FREEZE_BOUND, "freezing " + vm.name() + " in QEMU");
         var places = new Places(vm.workshop());
         byte[] bytes;
         try (var socket = StateSocket.listen(places.stateSocket(), vm.user()); var qmp = monitors.dial(vm, deadline, () -> requireProcess(vm))) {
-            qmp.obey(deadline, Qmp.NEGOTIATE, Qmp.STATE_WITHOUT_MEMORY, Qmp.sendTo(CommandLine.OUT + "/" + places.stateSocket().getFileName()));
+            qmp.obey(deadline, Qmp.NEGOTIATE);
+            farewell.hangUp();
+            // The agent closes its port, and opens it again for the next host. QEMU tells of what happens within a second as one.
+            qmp.await(deadline, event -> event.status().equals(Said.PORT_OPENED));
+            qmp.obey(deadline, Qmp.STATE_WITHOUT_MEMORY, Qmp.sendTo(CommandLine.OUT + "/" + places.stateSocket().getFileName()));
             // Then it has been dialed.
             qmp.await(deadline, event -> event.status().equals("active") || event.status().equals("completed"));
             bytes = socket.receive(deadline);

@@ -122,10 +122,9 @@ final class QemuLab {
         vmm.start(template.vm(), guest);
         template.awaitHello(Duration.ofSeconds(60));
         template.ask("keep " + kept);
-        template.hangUp();
         var memory = home.path().resolve("memory" + made);
         var state = home.path().resolve("state" + made);
-        vmm.freeze(template.vm(), memory, state);
+        vmm.freeze(template.vm(), template::hangUp, memory, state);
         var disk = home.path().resolve("disk" + made);
         SparseFiles.copy(template.vm().disk(), disk);
         release(template.vm());
