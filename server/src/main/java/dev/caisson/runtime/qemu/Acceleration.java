@@ -11,7 +11,7 @@ enum Acceleration {
             " no_timer_check tsc=reliable initcall_blacklist=jent_mod_init,load_system_certificate_list,crypto_kdf108_init");
 
     /// Room for translated instructions; full, it is emptied. Part of what every machine takes of its own.
-    static final int TRANSLATED_MIB = 32;
+    static final int TRANSLATED_MIB = 64;
 
     private final String accelerator;
     private final String processor;
