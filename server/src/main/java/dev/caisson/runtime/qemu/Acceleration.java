@@ -13,7 +13,7 @@ enum Acceleration {
     private static final String RESTART = " reboot=t";
 
     /// Room for translated instructions; full, it is emptied. Part of what every machine takes of its own.
-    static final int TRANSLATED_MIB = 32;
+    static final int TRANSLATED_MIB = 64;
 
     private final String accelerator;
     private final String processor;

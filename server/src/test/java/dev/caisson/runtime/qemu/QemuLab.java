@@ -21,6 +21,7 @@ import dev.caisson.sandbox.DriverName;
 import dev.caisson.sandbox.Resource;
 import dev.caisson.sandbox.ResourceKind;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -106,7 +107,7 @@ final class QemuLab {
         cgroups.create(vm.cgroup(), new CgroupLimits(2000, ByteSize.mib(SHAPE.memory().bytes() / (1 << 20) + OVERHEAD.bytes() / (1 << 20)), 256));
         new NetworkNamespace(network).create();
         Tap.make(network, user, OptionalLong.empty());
-        try (var disk = new java.io.RandomAccessFile(vm.disk().toFile(), "rw")) {
+        try (var disk = new RandomAccessFile(vm.disk().toFile(), "rw")) {
             disk.setLength(SHAPE.disk().bytes());
         }
         Files.setPosixFilePermissions(vm.disk(), PosixFilePermissions.fromString("rw-------"));
