@@ -20,6 +20,8 @@ import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -143,7 +145,6 @@ public final class FirecrackerVmm implements Vmm {
         launch(vm, Map.of(Jail.MEMORY, snapshot.memoryFile(), Jail.ROOT, vm.root()), snapshot.state(), requests -> {
             requests.load();
             requests.rates();
-            requests.resume();
         });
     }
 
@@ -163,17 +164,37 @@ public final class FirecrackerVmm implements Vmm {
         }
         try (var log = NamedPipe.open(jail.pipe(Jail.LOG))) {
             try {
-                jail.run(programs, content, cgroups.joinFiles(vm.cgroup()), console);
-                jail.awaitApi(API_BOUND, () -> !cgroups.processes(vm.cgroup()).isEmpty());
+                jailed(jail, content);
                 try (var api = FirecrackerApi.connect(jail.api(), vm.user(), API_BOUND)) {
-                    var requests = new Requests(api, vm);
-                    requests.log();
-                    opening.say(requests);
+                    opening.say(new Requests(api, vm));
                 }
+                jail.seal();
             } catch (IOException e) {
                 throw new IOException("Firecracker cannot run " + vm.name() + ": " + e.getMessage() + words(jail, log), e);
             }
         }
+    }
+
+    /// Returns when the API socket is there. The jailer may end a moment later: waiting for that would be time lost.
+    private void jailed(Jail jail, Jail.Content content) throws IOException, InterruptedException {
+        var jailer = new FutureTask<Void>(() -> {
+            jail.run(programs, content, cgroups.joinFiles(jail.vm().cgroup()), console);
+            return null;
+        });
+        Thread.ofVirtual().name("jailer-" + jail.vm().name()).start(jailer);
+        jail.awaitApi(API_BOUND, () -> {
+            if (!jailer.isDone()) {
+                return;
+            }
+            try {
+                jailer.get();
+            } catch (ExecutionException e) {
+                throw new IOException(e.getCause() instanceof IOException why ? why.getMessage() : String.valueOf(e.getCause()), e);
+            }
+            if (cgroups.processes(jail.vm().cgroup()).isEmpty()) {
+                throw new IOException("it ended at once");
+            }
+        });
     }
 
     /// The last of what jailer and Firecracker said.
@@ -186,6 +207,9 @@ public final class FirecrackerVmm implements Vmm {
     public void freeze(Vm vm, HangUp farewell, Path memory, Path state) throws IOException, InterruptedException {
         // Whatever it notices: a vsock breaks all connections of a machine that is restored.
         farewell.hangUp();
+        var jail = new Jail(vm);
+        jail.prepare(Jail.FROZEN_MEMORY);
+        jail.prepare(Jail.FROZEN_STATE);
         asking(vm, requests -> {
             requests.pause();
             requests.freeze();
@@ -193,10 +217,9 @@ public final class FirecrackerVmm implements Vmm {
         if (!cgroups.kill(vm.cgroup(), END_BOUND)) {
             throw new IOException("Firecracker of " + vm.name() + " did not end within " + END_BOUND.toSeconds() + " s of its kill");
         }
-        var root = new Jail(vm).root();
         long bytes = vm.shape().memory().bytes();
-        new FrozenFile(root.resolve(Jail.FROZEN_MEMORY), vm.user(), bytes, bytes).moveTo(memory);
-        new FrozenFile(root.resolve(Jail.FROZEN_STATE), vm.user(), 1, MAX_STATE_BYTES).moveTo(state);
+        new FrozenFile(jail.root().resolve(Jail.FROZEN_MEMORY), vm.user(), bytes, bytes).moveTo(memory);
+        new FrozenFile(jail.root().resolve(Jail.FROZEN_STATE), vm.user(), 1, MAX_STATE_BYTES).moveTo(state);
     }
 
     @Override

@@ -6,6 +6,7 @@ import dev.caisson.runtime.microvm.Vm;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -14,7 +15,7 @@ import java.util.stream.Collectors;
 /// What the kernel says of a running Firecracker.
 record JailFacts(int pid, Vm vm) {
     private static final List<String> CAPABILITIES = List.of("CapInh", "CapPrm", "CapEff", "CapAmb");
-    private static final List<String> NAMESPACES = List.of("mnt", "pid", "net", "ipc", "uts", "cgroup");
+    private static final List<String> NAMESPACES = List.of("mnt", "pid", "net", "ipc", "uts");
 
     void check() throws IOException {
         var threads = list(process().resolve("task"));
@@ -39,6 +40,10 @@ record JailFacts(int pid, Vm vm) {
         var root = process().resolve("root");
         assertThat(list(root).stream().map(file -> file.getFileName().toString()))
                 .containsExactlyInAnyOrder("dev", "door", "disk", "firecracker", "firecracker.pid", "initramfs", "kernel", "log", "metrics", "root", "run", "v", "v_1024");
+        for (String directory : List.of("", "run", "dev", "dev/net", "door")) {
+            assertThat(Files.getAttribute(root.resolve(directory), "unix:uid")).as(directory).isEqualTo(0);
+            assertThat(Files.getPosixFilePermissions(root.resolve(directory))).as(directory).doesNotContain(PosixFilePermission.OTHERS_WRITE, PosixFilePermission.GROUP_WRITE);
+        }
         var mounts = Files.readAllLines(process().resolve("mountinfo")).stream().map(line -> line.split(" ")).collect(Collectors.toMap(field -> field[4], field -> field[5]));
         assertThat(mounts.keySet()).containsExactlyInAnyOrder("/", "/root", "/kernel", "/initramfs", "/disk", "/door");
         for (String name : List.of("/root", "/kernel", "/initramfs", "/door")) {
