@@ -79,6 +79,12 @@ impl Machine {
         line
     }
 
+    fn ready(&self) -> bool {
+        let socket = self.qmp.get_ref();
+        let mut polled = [rustix::event::PollFd::new(socket, rustix::event::PollFlags::IN)];
+        !self.qmp.buffer().is_empty() || rustix::event::poll(&mut polled, Some(&rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 })).unwrap() > 0
+    }
+
     fn ask(&mut self, command: &str) -> String {
         self.qmp.get_mut().write_all(command.as_bytes()).unwrap();
         loop {
@@ -200,21 +206,41 @@ fn adopt(host: &mut Host, id: u8) -> Duration {
 const LOOK: &str = "cat /etc/machine-id /proc/sys/kernel/random/boot_id; hostname; head -c 16 /dev/urandom | od -An -tx1; cat /proc/sys/kernel/random/uuid; date +%s.%N";
 
 fn template(lab: &Lab) {
-    let (machine, mut host) = lab.boot();
+    let (mut machine, mut host) = lab.boot();
     println!("{}", say(&mut host, "uname -r; cut -d' ' -f1-4 /proc/mounts; ls /.caisson; ls -ld /dev/shm /dev/vd*; env; ulimit -Hn; ulimit -Sn; cat /proc/1/cmdline"));
     println!("{}", say(&mut host, "for p in dmesg_restrict kptr_restrict unprivileged_bpf_disabled panic_on_oops; do echo $p $(cat /proc/sys/kernel/$p); done"));
     println!("protected: {}", say(&mut host, "cat /proc/1/oom_score_adj /proc/self/oom_score_adj; sh -c 'cat /proc/self/oom_score_adj'; grep -E 'VmRSS|VmHWM' /proc/1/status"));
     println!("memory: {}", say(&mut host, "head -n 3 /proc/meminfo"));
     for _ in 0..3 {
         let before = Instant::now();
+        // QEMU dials again after a second.
         host.reconnect();
         println!("broken connection -> hello: {} ms", before.elapsed().as_millis());
     }
     say(&mut host, "python3 -c 'import json, os'");
+    // What the port has told so far.
+    while machine.ready() {
+        machine.line();
+    }
     let _ = std::fs::remove_file(lab.at.join("template.sock"));
     host.hang_up();
-    std::thread::sleep(Duration::from_millis(200));
+    // It has let the old connection go, and opened the port again for whoever comes.
+    while !machine.line().contains(r#""open": true"#) {}
     lab.freeze(machine);
+}
+
+/// The machine stands still while its host goes and another comes.
+fn exchange(lab: &Lab, name: &str, machine: &mut Machine, host: Host, what: &str) -> Host {
+    let listener = lab.listen(name);
+    machine.ask(r#"{"execute":"stop"}"#);
+    host.hang_up();
+    // Long enough for QEMU to dial the next one.
+    std::thread::sleep(Duration::from_millis(1500));
+    machine.ask(r#"{"execute":"cont"}"#);
+    let before = Instant::now();
+    let host = Host::on(listener, 30, BOOT);
+    println!("another host while it stood still, {what} -> hello: {:.1} ms", before.elapsed().as_secs_f64() * 1e3);
+    host
 }
 
 /// Nothing that a user starts can take the agent along.
@@ -252,6 +278,11 @@ fn main() {
     }
     let (mut machine, mut host) = copies.pop().unwrap();
     greedy(&mut host);
+    host = exchange(&lab, "copy2", &mut machine, host, "idle");
+    let stream = host.open(request::Of::Start(shell("while echo again; do :; done")));
+    while !matches!(host.next(stream), host::Got::Data(..)) {}
+    host = exchange(&lab, "copy2", &mut machine, host, "with a command that talks");
+    assert_eq!(say(&mut host, "echo fine"), "fine");
     let before = Instant::now();
     host.open(request::Of::Start(Start { user: "root".to_owned(), ..shell("kill 1; sleep 100") }));
     while !machine.ended() {

@@ -86,7 +86,7 @@ pub fn prepare() -> Result<(), Failure> {
 
 /// Brings the device up with this alone. Where it is so already nothing happens; but what it has learnt of its neighbours, a new machine forgets.
 pub fn configure(known: &mut Known, plan: Plan, new_machine: bool) -> Result<(), Failure> {
-    if known.as_ref() == Some(&plan) && !(new_machine && !plan.is_empty()) {
+    if known.as_ref() == Some(&plan) && (!new_machine || plan.is_empty()) {
         return Ok(());
     }
     let index = match index(DEVICE) {
