@@ -8,12 +8,10 @@ import dev.caisson.testing.Shell;
 import java.nio.file.Files;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
@@ -57,22 +55,11 @@ class ClonesTest {
             PROGRAM
             """;
 
-    /// Waits for all of them.
-    private static <T> List<T> atOnce(List<? extends Callable<T>> calls) throws Exception {
-        try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
-            var all = new ArrayList<T>();
-            for (var done : threads.invokeAll(calls)) {
-                all.add(done.get());
-            }
-            return all;
-        }
-    }
-
     @Test
     void noTwoAreTheSameMachine() throws Exception {
-        var shells = atOnce(Stream.generate(() -> (Callable<Shell>) () -> CAISSON.shell(Small.spec())).limit(CLONES).toList());
+        var shells = AtOnce.all(Stream.generate(() -> (Callable<Shell>) () -> CAISSON.shell(Small.spec())).limit(CLONES).toList());
         // The first thing that anybody runs in them.
-        var facts = atOnce(shells.stream().map(shell -> (Callable<Map<String, String>>) () -> facts(shell)).toList());
+        var facts = AtOnce.all(shells.stream().map(shell -> (Callable<Map<String, String>>) () -> facts(shell)).toList());
         try (var snapshots = Files.list(CAISSON.home().home().snapshots())) {
             assertThat(snapshots).as("all are copies of one").hasSize(1);
         }

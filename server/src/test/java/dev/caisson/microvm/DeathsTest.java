@@ -39,7 +39,7 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
 class DeathsTest {
     private static final Duration MINUTE = Duration.ofMinutes(1);
-    private static final int ROUNDS = 8;
+    private static final int ROUNDS = 7;
     private static final String COUNTER = "i=0; while sleep 0.05; do echo $((i++)); done";
 
     private static TestHome home;
@@ -205,11 +205,11 @@ class DeathsTest {
     @Test
     void aDeathWhileASnapshotIsMadeLeavesNoMachine() throws Exception {
         var random = new Random(4711);
-        for (int round = 0; round < 4; round++) {
+        for (int round = 0; round < 3; round++) {
             removeSnapshots();
             var asking = asking(servers);
             awaitTemplateMachine();
-            Thread.sleep(1_200L * round + random.nextInt(600));
+            Thread.sleep(1_600L * round + random.nextInt(800));
             killNode();
             asking.interrupt();
             asking.join();
