@@ -181,6 +181,9 @@ public final class QemuVmm implements Vmm {
         doing("freeze", vm, () -> {
             var deadline = Deadline.in(FREEZE_BOUND);
             var places = new Places(vm.workshop());
+            for (int process : cgroups.processes(vm.cgroup())) {
+                new Rest(process).await();
+            }
             byte[] bytes = send(vm, places.stateSocket(), deadline);
             while (!cgroups.processes(vm.cgroup()).isEmpty()) {
                 deadline.pause();
