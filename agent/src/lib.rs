@@ -13,7 +13,8 @@
 //! | `ring`, `output`, `input`, `audience` | bytes from a pipe to the channels of all who listen, and back |
 //! | `calls`, `files`, `tree`, `write`, `metadata`, `watch`, `metrics` | calls on threads of their own |
 //! | `adopt`, `seeds` | whose a sandbox becomes, and the files that it has from then on |
-//! | `guest`, `modules`, `mounts`, `network`, `netlink` | the first process of a machine of its own, where that is what we are |
+//! | `identity`, `network`, `netlink` | what the copy of a frozen machine must have for itself |
+//! | `guest`, `modules`, `mounts` | the first process of a machine of its own, where that is what we are |
 //! | `dial`, `users`, `failure` | one noun each |
 
 pub mod adopt;
@@ -28,6 +29,7 @@ pub mod files;
 pub mod frame;
 pub mod guest;
 pub mod home;
+pub mod identity;
 pub mod input;
 pub mod intake;
 pub mod link;

@@ -5,8 +5,8 @@ use caisson_agent::frame::{Decoded, Frame, PREFACE, decode};
 use caisson_agent::proto::failed::Code;
 use caisson_agent::proto::seed_file::Kind;
 use caisson_agent::proto::{
-    Adopt, Attach, Command, Exited, Failed, Hello, Input, Reply, Request, ResourceLimit, SeedFile, Start, Started, Terminal, Welcome,
-    reply, request,
+    Address, Adopt, Attach, Awakening, Command, Exited, Failed, Hello, Input, Network, Reply, Request, ResourceLimit, SeedFile, Start,
+    Started, Terminal, Welcome, reply, request,
 };
 use prost::Message;
 use std::collections::BTreeSet;
@@ -117,6 +117,12 @@ fn messages_are_byte_exact() {
     };
     let request = Request { of: Some(request::Of::Adopt(adopt)) };
     check_message("open-adopt", &request, |message| encoded(Frame::Open { stream: 8, message }));
+    let v6 = |last: u8| [&[0xfd][..], &[0; 14], &[last]].concat();
+    let addresses = vec![Address { address: vec![10, 0, 0, 2], prefix: 30 }, Address { address: v6(2), prefix: 126 }];
+    let network = Some(Network { addresses, gateways: vec![vec![10, 0, 0, 1], v6(1)] });
+    let awakening = Awakening { machine_id: (0..16).collect(), boot_id: (16..32).collect(), network };
+    let request = Request { of: Some(request::Of::Adopt(Adopt { awakening: Some(awakening), ..Default::default() })) };
+    check_message("open-awaken", &request, |message| encoded(Frame::Open { stream: 10, message }));
     let reply = |of| Reply { of: Some(of) };
     check_message("started", &reply(reply::Of::Started(Started { id: 7, pid: 42, stdout_offset: 300, stderr_offset: 0 })), on(2));
     check_message("exited", &reply(reply::Of::Exited(Exited { status: 0, signal: 9, cpu_micros: 300_000 })), on(2));
@@ -134,6 +140,7 @@ fn every_file_is_checked_and_explained() {
         "open-attach",
         "open-input",
         "open-adopt",
+        "open-awaken",
         "data",
         "credit",
         "end",

@@ -86,10 +86,19 @@ public final class Agent implements AutoCloseable {
 
     /// Makes a fresh sandbox somebody's. Nothing of a caller's runs before this is acknowledged, and then all files are there.
     ///
-    /// Errors: a [dev.caisson.sandbox.SandboxException] that names the user there is not, or the file that could not be written; nobody has been adopted then.
-    public void adopt(String hostname, Map<String, String> env, String user, long timeNanos, byte[] entropy, List<SeedFile> files) throws LinkException, InterruptedException {
+    /// @param entropy fresh random bytes, of no other sandbox; at least [Awakening#MIN_ENTROPY] with an awakening
+    /// @param awakening present for the copy of a frozen machine. It may be asked for again, with the same: what is so already is left alone
+    ///
+    /// Errors: a [dev.caisson.sandbox.SandboxException] that names the user there is not, the file that could not be written, or what a copy could not have for itself; nobody
+    /// has been adopted then.
+    public void adopt(String hostname, Map<String, String> env, String user, long timeNanos, byte[] entropy, List<SeedFile> files, Optional<Awakening> awakening)
+            throws LinkException, InterruptedException {
+        if (awakening.isPresent() && (entropy.length < Awakening.MIN_ENTROPY || timeNanos == 0)) {
+            throw new IllegalArgumentException("the copy of a frozen machine needs the time and " + Awakening.MIN_ENTROPY + " fresh random bytes, got " + entropy.length);
+        }
         var adopt = Adopt.newBuilder().setHostname(hostname).putAllEnv(env).setUser(user).setTimeNanos(timeNanos).setEntropy(ByteString.copyFrom(entropy))
                 .addAllFiles(SeedFile.wire(files));
+        awakening.ifPresent(copy -> adopt.setAwakening(copy.wire()));
         call(Request.newBuilder().setAdopt(adopt));
     }
 

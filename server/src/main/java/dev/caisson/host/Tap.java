@@ -54,8 +54,8 @@ public record Tap(String name, GuestNetwork network, boolean limited) {
             int device = open(owner);
             try (var inside = Netlink.open(Netlink.ROUTE)) {
                 var network = connect(inside, namespace);
-                Links.up(inside, NAME, TAP_INDEX, 0);
                 boolean limited = rate.isEmpty() || limit(inside, network, rate.getAsLong());
+                Links.up(inside, NAME, TAP_INDEX, 0);
                 return new Tap(NAME, network, limited);
             } finally {
                 NativeLinux.close(device);

@@ -158,7 +158,7 @@ final class Keeper {
 
     private void adopt(Agent agent) throws InterruptedException {
         try {
-            agent.adopt(entry.id().value(), Seeds.variables(entry.spec().env(), wayOut.trust()), "user", 0, new byte[0], Seeds.files(wayOut.trust()));
+            agent.adopt(entry.id().value(), Seeds.variables(entry.spec().env(), wayOut.trust()), "user", 0, new byte[0], Seeds.files(wayOut.trust()), Optional.empty());
         } catch (SandboxException e) {
             // What the guest refuses here is no caller's doing: its template has no such user, or something stands where a file must go.
             String template = entry.spec().template().value();

@@ -98,7 +98,7 @@ final class AdoptedSandbox implements AutoCloseable {
     }
 
     void adopt(SeedFile... files) throws IOException, InterruptedException {
-        agent.adopt(boot.id().value(), Map.of(), "user", 0, new byte[0], List.of(files));
+        agent.adopt(boot.id().value(), Map.of(), "user", 0, new byte[0], List.of(files), Optional.empty());
     }
 
     /// What a line of bash prints, as the sandbox's user.

@@ -296,7 +296,7 @@ class TapTest {
             took.add((System.nanoTime() - start) / 1_000);
         }
         took.sort(null);
-        System.getLogger(TapTest.class.getName()).log(System.Logger.Level.INFO, "a tap in " + took.get(10) + " us (p50), " + took.get(18) + " us (p95)");
+        System.getLogger(TapTest.class.getName()).log(System.Logger.Level.INFO, "a tap in " + took.getFirst() + " us (best), " + took.get(10) + " us (p50), " + took.get(18) + " us (p95)");
         assertThat(took.get(10)).isLessThan(20_000);
     }
 

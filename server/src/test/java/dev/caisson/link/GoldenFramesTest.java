@@ -91,11 +91,16 @@ class GoldenFramesTest {
         var append = SeedFile.newBuilder().setPath(ByteString.copyFromUtf8("/etc/ca.pem")).setContent(ByteString.copyFromUtf8("one more\n")).setKind(SeedFile.Kind.APPEND_IF_EXISTS);
         var adopt = Adopt.newBuilder().setHostname("sandbox").putEnv("LANG", "C").setUser("user").setTimeNanos(1_000_000_000).setEntropy(ByteString.copyFrom(new byte[] {1, 2})).addFiles(replace).addFiles(append);
         assertThat(Request.newBuilder().setAdopt(adopt).build().toByteArray()).isEqualTo(payload("open-adopt", FrameKind.OPEN, 8, 0));
+        byte[] awaken = payload("open-awaken", FrameKind.OPEN, 10, 0);
+        var awakening = Request.parseFrom(awaken).getAdopt().getAwakening();
+        assertThat(awakening.getMachineId().byteAt(15)).isEqualTo((byte) 15);
+        assertThat(awakening.getNetwork().getGatewaysCount()).isEqualTo(2);
+        assertThat(Request.newBuilder().setAdopt(Adopt.newBuilder().setAwakening(awakening)).build().toByteArray()).isEqualTo(awaken);
     }
 
     @Test
     void everyGoldenFileIsReadHere() throws IOException {
-        Set<String> read = new HashSet<>(List.of("preface", "data", "credit", "end", "reset", "close", "ping", "pong", "hello", "exited", "failed", "started", "welcome", "open-start", "open-attach", "open-input", "open-adopt"));
+        Set<String> read = new HashSet<>(List.of("preface", "data", "credit", "end", "reset", "close", "ping", "pong", "hello", "exited", "failed", "started", "welcome", "open-start", "open-attach", "open-input", "open-adopt", "open-awaken"));
         var there = new ArrayList<String>();
         try (var files = Files.list(FOLDER)) {
             files.map(file -> file.getFileName().toString()).filter(name -> name.endsWith(".bin")).map(name -> name.substring(0, name.length() - 4)).forEach(there::add);

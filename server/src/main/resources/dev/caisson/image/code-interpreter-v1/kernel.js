@@ -11,6 +11,7 @@ const path = require('path')
 const readline = require('readline')
 const { pathToFileURL } = require('url')
 const util = require('util')
+const v8 = require('v8')
 const vm = require('vm')
 const acorn = require('acorn')
 
@@ -206,7 +207,20 @@ function environment(variables) {
     return () => before.forEach(([name, value]) => value === undefined ? delete process.env[name] : (process.env[name] = value))
 }
 
+// The engine gives Math.random a seed once in each realm, from a generator that copies of this process share unless it is told which seed to give.
+function seed(number) {
+    v8.setFlagsFromString(`--random-seed=${number}`)
+    // It is given at the first call.
+    Math.random = vm.runInNewContext('Math.random(); Math.random')
+    v8.setFlagsFromString('--random-seed=0')
+}
+
 async function run(request) {
+    if (request.seed) {
+        seed(request.seed)
+        tell({ type: 'done', status: 0 })
+        return
+    }
     const restore = environment(request.env)
     try {
         const interrupted = new Promise((_, reject) => { running = { interrupt: reject } })

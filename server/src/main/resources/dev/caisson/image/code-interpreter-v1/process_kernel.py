@@ -10,6 +10,8 @@ import shlex
 import signal
 import subprocess
 
+from . import copies
+
 HERE = os.path.dirname(__file__)
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -25,6 +27,7 @@ class ProcessKernel:
         self.cwd = cwd
         self.language = language
         self._process = None
+        self._watch = copies.Watch()
 
     def argv(self, requests, events):
         raise NotImplementedError
@@ -35,6 +38,7 @@ class ProcessKernel:
     def start(self):
         """Errors: an OSError, such as for a directory that is not there."""
         self.stop()
+        self._watch = copies.Watch()
         for_child, self._requests = os.pipe()
         self._events, from_child = os.pipe()
         for_child, from_child = _high(for_child), _high(from_child)
@@ -159,6 +163,12 @@ class JavaScriptKernel(ProcessKernel):
 
     async def run(self, code, env, put, count):
         put({"type": "number_of_executions", "execution_count": count})
+        if self._watch.copied():
+            if count == 1:
+                # Nothing is lost, and Node's own OpenSSL, which cannot be given a seed, begins anew too.
+                self.start()
+            else:
+                await self.request(json.dumps({"seed": copies.number(31)}).encode() + b"\n", put)
         await self.request(json.dumps({"code": code, "env": env, "language": self.language}).encode() + b"\n", put)
 
 
@@ -168,6 +178,8 @@ class BashKernel(ProcessKernel):
 
     async def run(self, code, env, put, count):
         put({"type": "number_of_executions", "execution_count": count})
+        if self._watch.copied():
+            await self.request(_piece(f"RANDOM={copies.number(32)}"), lambda _: None)
         names = [name for name in env if NAME.fullmatch(name)]
         if names:
             before = "".join(

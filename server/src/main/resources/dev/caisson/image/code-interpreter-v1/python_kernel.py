@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import uuid
 
+from . import copies
 from .process_kernel import KernelDied
 
 PORTS = ("shell", "iopub", "stdin", "control", "hb")
@@ -22,6 +23,7 @@ class PythonKernel:
         self.language = language
         self._process = None
         self._client = None
+        self._watch = copies.Watch()
 
     def alive(self):
         return self._process is not None and self._process.poll() is None
@@ -32,6 +34,7 @@ class PythonKernel:
         Errors: an OSError, such as for a directory that is not there.
         """
         self.stop()
+        self._watch = copies.Watch()
         self._directory = tempfile.TemporaryDirectory(prefix="kernel-", dir="/run" if os.access("/run", os.W_OK) else None)
         self._file = os.path.join(self._directory.name, "connection.json")
         connection = {"transport": "ipc", "ip": os.path.join(self._directory.name, "socket"), "key": uuid.uuid4().hex, "signature_scheme": "hmac-sha256"}
@@ -91,6 +94,8 @@ class PythonKernel:
     async def run(self, code, env, put, count):
         """Errors: KernelDied."""
         await self.ready()
+        if self._watch.copied():
+            await self._silently("__import__('caisson_interpreter.copies', fromlist=['copies']).reseed()")
         if env:
             await self._silently(f"__import__('caisson_interpreter.rich', fromlist=['rich']).environment({env!r})")
         # Its own count of executions is told as soon as it begins.
