@@ -1,7 +1,10 @@
 package dev.caisson.cli;
 
+import dev.caisson.client.Caisson;
+import dev.caisson.client.CaissonException;
 import dev.caisson.client.Json;
 import dev.caisson.client.KeyInfo;
+import dev.caisson.client.Standing;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
@@ -49,8 +52,19 @@ final class KeyCommand implements Runnable {
             try (var session = Session.openOrStart()) {
                 var made = session.caisson().keys().create(name, tenant);
                 Console.out().println(json ? made.info().json().write() : made.key());
+                sayWhatIsRefusedNow(session.caisson());
             }
             return 0;
+        }
+
+        /// With another tenant's first key the floor of untrusted code rises for all.
+        private static void sayWhatIsRefusedNow(Caisson caisson) {
+            try {
+                caisson.status().policy().filter(Standing::shared).flatMap(Standing::unmet)
+                        .ifPresent(unmet -> Console.failure("untrusted code is refused from now on: " + unmet.message(), unmet.remedy()));
+            } catch (CaissonException _) {
+                // The key is made, whatever a node that is away could give.
+            }
         }
     }
 

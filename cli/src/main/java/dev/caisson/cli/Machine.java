@@ -1,6 +1,9 @@
 package dev.caisson.cli;
 
 import dev.caisson.client.CaissonException;
+import dev.caisson.client.Driver;
+import dev.caisson.client.NodeStatus;
+import dev.caisson.client.Standing;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -47,9 +50,14 @@ final class Machine {
     }
 
     List<Finding> examine() {
-        return List.of(
-                system(), root(), java(), runsc(), container(), cgroups(), kernel("erofs", "images are mounted with it", "erofs", Verdict.NO), kernel("overlay", "needed by tier container", "overlay", Verdict.LESS),
-                loop(), seccomp(), namespaces(), kvm(), tools(), wayOut(), user(), memory(), disk(), template(), running());
+        var told = running();
+        var findings = new ArrayList<>(List.of(system(), root(), java()));
+        findings.addAll(new Microvms(installation.home(), told.node()).examine());
+        findings.addAll(List.of(
+                runsc(), container(), cgroups(), kernel("erofs", "images are mounted with it", "erofs", Verdict.NO), kernel("overlay", "needed by tier container", "overlay", Verdict.LESS), loop(),
+                seccomp(), namespaces(), tools(), wayOut(), user(), memory(), disk(), template(), told.finding()));
+        told.node().flatMap(NodeStatus::policy).map(Machine::policy).ifPresent(findings::add);
+        return findings;
     }
 
     private static Finding system() {
@@ -85,7 +93,7 @@ final class Machine {
     }
 
     /// First line that a program says; empty when it is not there, fails or says nothing.
-    private static Optional<String> said(String... command) {
+    static Optional<String> said(String... command) {
         return output(command).flatMap(text -> text.lines().findFirst());
     }
 
@@ -166,12 +174,6 @@ final class Machine {
                 : Finding.yes("user namespaces", "up to " + most);
     }
 
-    private static Finding kvm() {
-        return Files.exists(Path.of("/dev/kvm"))
-                ? Finding.yes("kvm", "/dev/kvm is there (whether a guest boots is tried by the drivers that use it)")
-                : new Finding("kvm", Verdict.LESS, "no /dev/kvm", "tier microvm needs a machine with hardware virtualization; gvisor does without");
-    }
-
     private static Finding tools() {
         var missing = Stream.of("setpriv", "setsid", "mkfifo", "mount", "ip").filter(tool -> Stream.of("/usr/bin/", "/bin/", "/usr/sbin/", "/sbin/").noneMatch(at -> Files.isExecutable(Path.of(at + tool)))).toList();
         return missing.isEmpty() ? Finding.yes("tools", "all there") : new Finding("tools", Verdict.NO, "missing: " + String.join(", ", missing), "apt-get install util-linux coreutils mount iproute2");
@@ -227,14 +229,31 @@ final class Machine {
         }
     }
 
-    private Finding running() {
+    /// What the installation says that runs here, or that CAISSON_URL names.
+    private record Told(Finding finding, Optional<NodeStatus> node) {}
+
+    private Told running() {
         try (var session = Session.open()) {
             var status = session.caisson().status();
-            var finding = session.caisson().url() + ", " + status.alive() + " alive, tiers " + String.join(" ", status.tiers()) + ", leaked " + status.leaked();
-            return status.leaked() == 0 ? Finding.yes("installation", finding) : new Finding("installation", Verdict.LESS, finding, "see `caisson receipt` for what stayed");
+            var finding = session.caisson().url() + ", " + status.alive() + " alive, tiers " + Wall.all(status) + ", leaked " + status.leaked();
+            return new Told(
+                    status.leaked() == 0 ? Finding.yes("installation", finding) : new Finding("installation", Verdict.LESS, finding, "see `caisson receipt` for what stayed"), Optional.of(status));
         } catch (CaissonException e) {
-            return e.code().equals("not-running") && !installation.isUp() ? Finding.yes("installation", "not running; `caisson run` starts what it needs") : new Finding("installation", Verdict.LESS, e.message(), e.remedy());
+            return new Told(
+                    e.code().equals("not-running") && !installation.isUp() ? Finding.yes("installation", "not running; `caisson run` starts what it needs") : new Finding("installation", Verdict.LESS, e.message(), e.remedy()),
+                    Optional.empty());
         }
+    }
+
+    /// What untrusted code is in for where the operator and the tenants of the installation that runs have a say.
+    static Finding policy(Standing standing) {
+        String floor = "runs in tier " + standing.floor().label() + " or stronger" + (standing.shared() ? ", as there are several tenants" : "");
+        if (standing.unmet().isPresent()) {
+            return new Finding("untrusted code", Verdict.NO, standing.unmet().get().message(), standing.unmet().get().remedy());
+        }
+        return standing.acceptsEmulated()
+                ? new Finding("untrusted code", Verdict.LESS, floor + "; a microVM that is " + Driver.EMULATED + " is accepted", "start it without --accept-emulated")
+                : Finding.yes("untrusted code", floor);
     }
 
     private static List<String> words(String text) {
@@ -242,7 +261,7 @@ final class Machine {
     }
 
     /// A small file of the kernel's; empty when it is not there.
-    private static String read(String file) {
+    static String read(String file) {
         try {
             return Files.readString(Path.of(file), StandardCharsets.ISO_8859_1);
         } catch (IOException _) {

@@ -13,6 +13,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /// The installation's processes for as long as any command line that needs them is there, when nobody said `caisson up`.
@@ -23,7 +24,7 @@ import org.jspecify.annotations.Nullable;
 /// Threads: one.
 final class OneShot implements AutoCloseable {
     /// How the front listens when nobody has said.
-    static final Launch.Listening LISTENING = new Launch.Listening("127.0.0.1:0", List.of("--domain", "preview.localhost", "--tls-listen", "off"));
+    private static final List<String> LISTENING = List.of("--domain", "preview.localhost", "--tls-listen", "off");
 
     private static final Duration ENDED_WITHIN = Duration.ofSeconds(20);
 
@@ -36,6 +37,13 @@ final class OneShot implements AutoCloseable {
         this.installation = installation;
         this.users = users;
         this.pipe = pipe;
+    }
+
+    /// How the processes are told to behave.
+    ///
+    /// @param acceptsEmulated an emulated microVM counts as one
+    static Launch.Listening listening(boolean acceptsEmulated) {
+        return new Launch.Listening("127.0.0.1:0", acceptsEmulated ? Stream.concat(LISTENING.stream(), Stream.of("--accept-emulated", "yes")).toList() : LISTENING);
     }
 
     /// Takes part in the processes that run for other command lines, or starts them.

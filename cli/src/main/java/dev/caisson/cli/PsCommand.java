@@ -32,7 +32,7 @@ final class PsCommand implements Callable<Integer> {
             } else {
                 var now = Instant.now();
                 Console.table(List.of("SANDBOX", "STATE", "TENANT", "TIER", "TRUST", "TEMPLATE", "AGE", "ENDS IN"), all.stream().map(each -> List.of(
-                        each.id(), each.state(), each.tenant(), each.tier().label(), each.trust().label(), each.template(), Amounts.shown(positive(Duration.between(each.created(), now))),
+                        each.id(), each.state(), each.tenant(), Wall.of(each), each.trust().label(), each.template(), Amounts.shown(positive(Duration.between(each.created(), now))),
                         Amounts.shown(positive(Duration.between(now, each.expires()))))).toList());
             }
         }

@@ -48,7 +48,7 @@ final class ReceiptCommand implements Callable<Integer> {
 
     /// A receipt on one line.
     static String line(Receipt receipt) {
-        return receipt.id() + "  " + receipt.tier().label() + "  " + receipt.reason() + " by " + receipt.by() + "  lived " + Amounts.shown(Duration.between(receipt.created(), receipt.ended()))
+        return receipt.id() + "  " + Wall.of(receipt) + "  " + receipt.reason() + " by " + receipt.by() + "  lived " + Amounts.shown(Duration.between(receipt.created(), receipt.ended()))
                 + "  peak " + Amounts.shown(receipt.usage().peakMemory()) + "  CPU " + Amounts.shown(receipt.usage().cpu()) + "  leaks " + receipt.leaks();
     }
 

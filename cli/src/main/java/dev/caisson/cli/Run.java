@@ -80,7 +80,7 @@ final class Run implements AutoCloseable {
         }
         var flows = flows(made, receipt, problems);
         if (plan.json() && end.isPresent()) {
-            Console.out().println(RunCommand.result(made, plan.argv(), end.get(), stdout, stderr, receipt, create, flows).write());
+            Console.out().println(RunResult.of(made, plan.argv(), end.get(), stdout, stderr, receipt, create, flows).write());
         }
         problems.forEach(each -> Console.failure(each.message(), each.remedy()));
         if (!plan.quiet() && !plan.json()) {

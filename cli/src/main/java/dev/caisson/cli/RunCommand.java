@@ -1,13 +1,11 @@
 package dev.caisson.cli;
 
 import dev.caisson.client.CaissonException;
-import dev.caisson.client.CommandEnd;
 import dev.caisson.client.CommandOptions;
-import dev.caisson.client.Flow;
-import dev.caisson.client.Json;
-import dev.caisson.client.Receipt;
+import dev.caisson.client.Driver;
 import dev.caisson.client.Sandbox;
 import dev.caisson.client.SandboxOptions;
+import dev.caisson.client.Standing;
 import dev.caisson.client.Tier;
 import dev.caisson.client.Trust;
 import java.time.Duration;
@@ -16,7 +14,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
@@ -64,8 +61,15 @@ final class RunCommand implements Callable<Integer> {
     @Spec
     @Nullable CommandSpec spec;
 
-    @Option(names = "--tier", paramLabel = "TIER", description = "gvisor or container. Never weaker than --trust allows. Default: the weakest that it allows.")
+    @Option(names = "--tier", paramLabel = "TIER", description = "microvm, gvisor or container. Never weaker than --trust and the other tenants of the installation allow. Default: the weakest that is allowed.")
     @Nullable String tier;
+
+    @Option(names = "--driver", paramLabel = "DRIVER", description = "What runs it: firecracker, qemu, qemu-tcg (emulated: not a security boundary), gvisor or container. Default: the best of its tier.")
+    @Nullable String driver;
+
+    @Option(names = "--accept-emulated", description = "A microVM that is only emulated, which is not a security boundary, may stand for one. It is for what this run starts; "
+            + "an installation that runs already goes by how it was started (`caisson up --accept-emulated`).")
+    boolean acceptEmulated;
 
     @Option(names = "--trust", paramLabel = "TRUST", description = "What you say of the code: untrusted (default), reviewed or trusted. Only trusted code may run in tier container.")
     @Nullable String trust;
@@ -135,8 +139,18 @@ final class RunCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         var plan = plan();
-        try (var session = Session.openOrStart(); var run = new Run(session, plan)) {
+        try (var session = Session.openOrStart(OneShot.listening(acceptEmulated)); var run = new Run(session, plan)) {
+            if (acceptEmulated) {
+                sayWhoDecides(session);
+            }
             return run.go();
+        }
+    }
+
+    /// Whoever uses what others started has no say in what counts as a wall there.
+    private static void sayWhoDecides(Session session) {
+        if (session.caisson().status().policy().filter(Standing::acceptsEmulated).isEmpty()) {
+            Console.remark("--accept-emulated changes nothing at " + session.caisson().url() + ": it runs already, and was started without");
         }
     }
 
@@ -229,7 +243,8 @@ final class RunCommand implements Callable<Integer> {
     private SandboxOptions sandbox() {
         var lease = timeout.plus(MARGIN);
         var options = SandboxOptions.defaults().withLease(lease.compareTo(LONGEST) > 0 ? LONGEST : lease);
-        options = tier == null ? options : options.withTier(word(Tier.class, "--tier", tier, "gvisor or container"));
+        options = tier == null ? options : options.withTier(word(Tier.class, "--tier", tier, "microvm, gvisor or container"));
+        options = driver == null ? options : options.withDriver(word(Driver.class, "--driver", driver, "firecracker, qemu, qemu-tcg, gvisor or container"));
         options = trust == null ? options : options.withTrust(word(Trust.class, "--trust", trust, "untrusted, reviewed or trusted"));
         options = template == null ? options : options.withTemplate(template);
         options = cpus == null ? options : options.withCpus(finite(cpus));
@@ -247,32 +262,11 @@ final class RunCommand implements Callable<Integer> {
 
     private static <E extends Enum<E>> E word(Class<E> type, String option, String word, String choices) {
         for (E each : type.getEnumConstants()) {
-            if (each.name().toLowerCase(Locale.ROOT).equals(word)) {
+            if (each.name().toLowerCase(Locale.ROOT).replace('_', '-').equals(word)) {
                 return each;
             }
         }
         throw new CliException("there is no " + option.substring(2) + " '" + word + "'", "choose " + choices);
-    }
-
-    /// The whole result as one object.
-    ///
-    /// @param flows what it tried to reach; empty where nobody said that it may
-    static Json.Obj result(Sandbox sandbox, List<String> argv, CommandEnd end, Captured stdout, Captured stderr, Optional<Receipt> receipt, Duration create, Optional<List<Flow>> flows) {
-        var result = Json.object()
-                .put("sandbox", sandbox.id())
-                .put("argv", Json.of(argv))
-                .put("outcome", end.outcome().label())
-                .put("status", end.status())
-                .put("tier", sandbox.info().tier().label())
-                .put("trust", sandbox.info().trust().label())
-                .put("create_ms", create.toNanos() / 1e6)
-                .put("wall_ms", end.wall().toNanos() / 1e6)
-                .put("cpu_ms", end.cpu().toNanos() / 1e6);
-        stdout.put("stdout", result);
-        stderr.put("stderr", result);
-        receipt.ifPresent(each -> result.put("receipt", each.json()));
-        flows.ifPresent(all -> result.put("egress", Json.array(all.stream().map(Flow::json).toList())));
-        return result.done();
     }
 
     /// For tests: the parsed plan of a command line.

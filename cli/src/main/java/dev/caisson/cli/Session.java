@@ -39,6 +39,11 @@ final class Session implements AutoCloseable {
 
     /// Uses what runs, and starts what is missing for as long as this session is open.
     static Session openOrStart() {
+        return openOrStart(OneShot.listening(false));
+    }
+
+    /// @param listening how what is missing is told to behave; what runs already goes by what it was told
+    static Session openOrStart(Launch.Listening listening) {
         if (isRemote()) {
             return new Session(Caisson.connect(), Installation.ofEnvironment(), Optional.empty());
         }
@@ -46,7 +51,7 @@ final class Session implements AutoCloseable {
         if (installation.isUp()) {
             return new Session(installation.connect(), installation, Optional.empty());
         }
-        return start(installation, OneShot.LISTENING);
+        return start(installation, listening);
     }
 
     /// Starts that installation, or takes part in the run of others.

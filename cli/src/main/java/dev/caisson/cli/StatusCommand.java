@@ -3,6 +3,7 @@ package dev.caisson.cli;
 import dev.caisson.client.CaissonException;
 import dev.caisson.client.Json;
 import dev.caisson.client.NodeStatus;
+import dev.caisson.client.Standing;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -87,7 +88,8 @@ final class StatusCommand implements Callable<Integer> {
     private static void print(List<Running> running, @Nullable NodeStatus node, String url) {
         if (node != null) {
             Console.out().println(url + ", " + node.alive() + " alive, " + node.created() + " created, " + node.failed() + " failed, " + node.leaked() + " leaked, tiers: "
-                    + String.join(" ", node.tiers()));
+                    + Wall.all(node));
+            node.policy().flatMap(Standing::unmet).ifPresent(unmet -> Console.failure("untrusted code is refused: " + unmet.message(), unmet.remedy()));
         }
         if (!running.isEmpty()) {
             var rows = new ArrayList<List<String>>();

@@ -14,7 +14,7 @@ final class Summary {
 
     static String of(Sandbox sandbox, Duration create, Optional<CommandEnd> end, Optional<Receipt> receipt, RunCommand.Plan plan) {
         var parts = new ArrayList<String>();
-        parts.add(sandbox.info().tier().label());
+        parts.add(Wall.of(sandbox.info()));
         parts.add("created in " + Amounts.shown(create));
         end.ifPresent(each -> parts.add("ran " + Amounts.shown(each.wall())));
         receipt.ifPresent(each -> {

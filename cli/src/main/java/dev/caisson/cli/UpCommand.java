@@ -1,7 +1,9 @@
 package dev.caisson.cli;
 
 import dev.caisson.client.CaissonException;
+import dev.caisson.client.Driver;
 import dev.caisson.client.Json;
+import dev.caisson.client.Standing;
 import java.net.InetAddress;
 import java.nio.file.Files;
 import java.util.ArrayList;
@@ -72,6 +74,13 @@ final class UpCommand implements Callable<Integer> {
     @Option(names = "--egress-ca", paramLabel = "FILE", description = "Certificates, PEM, that servers outside may be of, beside those that this machine trusts.")
     String egressCa = "";
 
+    @Option(names = "--tenant-floor", paramLabel = "microvm|gvisor", defaultValue = "microvm",
+            description = "The weakest tier of untrusted code while keys of several tenants are good. No request can lower it. Default: ${DEFAULT-VALUE}.")
+    String tenantFloor = "";
+
+    @Option(names = "--accept-emulated", description = "A microVM that is only emulated (driver qemu-tcg), which is not a security boundary, may stand for one. For development and tests.")
+    boolean acceptEmulated;
+
     @Option(names = {"-d", "--detach"}, description = "Return when it is ready, and leave it running.")
     boolean detach;
 
@@ -107,6 +116,7 @@ final class UpCommand implements Callable<Integer> {
         }
         var started = supervision.start(listening, !detach);
         announce(started);
+        sayWhatIsRefused(installation);
         if (detach) {
             return 0;
         }
@@ -125,6 +135,7 @@ final class UpCommand implements Callable<Integer> {
     Launch.Listening listening() {
         refuseUnless(List.of("refuse", "ignore"), "--e2b-internet", e2bInternet);
         refuseUnless(List.of("private", "public"), "--e2b-ports", e2bPorts);
+        refuseUnless(List.of("microvm", "gvisor"), "--tenant-floor", tenantFloor);
         var options = new ArrayList<String>();
         add(options, "--domain", domain);
         add(options, "--tls-listen", tlsListen.isEmpty() && !domain.isEmpty() ? listen.substring(0, Math.max(0, listen.lastIndexOf(':'))) + ":7443" : tlsListen);
@@ -139,6 +150,10 @@ final class UpCommand implements Callable<Integer> {
             add(options, "--egress-open", "yes");
         }
         add(options, "--egress-policy", file("--egress-policy", egressPolicy));
+        add(options, "--tenant-floor", tenantFloor);
+        if (acceptEmulated) {
+            add(options, "--accept-emulated", "yes");
+        }
         var gateway = new ArrayList<String>();
         add(gateway, "--resolver", String.join(",", egressResolvers.stream().map(UpCommand::resolver).toList()));
         add(gateway, "--extra-ca", file("--egress-ca", egressCa));
@@ -185,6 +200,19 @@ final class UpCommand implements Callable<Integer> {
         if (!value.isEmpty()) {
             options.add(name);
             options.add(value);
+        }
+    }
+
+    /// Says once at the start what every create of untrusted code would be told.
+    private static void sayWhatIsRefused(Installation installation) {
+        try (var caisson = installation.connect()) {
+            var policy = caisson.status().policy();
+            policy.flatMap(Standing::unmet).ifPresent(unmet -> Console.failure("untrusted code will be refused: " + unmet.message(), unmet.remedy()));
+            if (policy.filter(Standing::acceptsEmulated).isPresent()) {
+                Console.remark("a microVM may be one that is " + Driver.EMULATED + " (--accept-emulated)");
+            }
+        } catch (CaissonException e) {
+            Console.failure("it does not say what it can give: " + e.message(), e.remedy());
         }
     }
 

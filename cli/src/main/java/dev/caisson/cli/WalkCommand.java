@@ -49,7 +49,7 @@ final class WalkCommand implements Callable<Integer> {
         long deleting;
         try (sandbox) {
             tell("api", create.minus(info.createTime()), "the request became a spec, every default explicit: " + spec.write());
-            tell("policy", Duration.ZERO, info.trust().label() + " code may run in " + info.tier().label() + " or stronger; it gets " + info.tier().label());
+            tell("policy", Duration.ZERO, info.trust().label() + " code may run in " + info.tier().label() + " or stronger; it gets " + Wall.of(info));
             tell("node", info.createTime(), "a keeper wrote its journal, then took what is needed and waited for the agent inside");
             tell("image", Duration.ZERO, "root image " + info.json().text("image_digest") + ", read-only, shared by all sandboxes");
             long began = System.nanoTime();

@@ -93,6 +93,38 @@ class MainTest {
     }
 
     @Test
+    void anEmulatedWallIsCalledThatWhereverItIsNamed() throws Exception {
+        String emulated = "microvm (qemu-tcg, emulated: not a security boundary)";
+        try (var front = front()) {
+            front.wall = "\"tier\":\"microvm\",\"driver\":\"qemu-tcg\",\"isolation\":\"emulated: not a security boundary\"";
+            front.standing = """
+                    "tiers":["gvisor"],"drivers":[
+                      {"name":"firecracker","tier":"microvm","program":"firecracker","fit":false,"unfit":"no /dev/kvm"},
+                      {"name":"qemu-tcg","tier":"microvm","isolation":"emulated: not a security boundary","program":"qemu-system-x86_64","fit":true},
+                      {"name":"gvisor","tier":"gvisor","program":"runsc","fit":true}],
+                    "policy":{"shared":true,"floor":"microvm","accepts_emulated":false,"unmet":{"code":"tier-unavailable","message":"tier microvm is only emulated here","remedy":"accept it"}}""";
+            assertThat(run(front.url(), new byte[0], "run", "--", "true").stderr()).startsWith("caisson: " + emulated + ", created in ");
+            var result = Json.parseObject(run(front.url(), new byte[0], "run", "--json", "--", "true").text().strip());
+            assertThat(result.text("driver")).isEqualTo("qemu-tcg");
+            assertThat(result.text("isolation")).isEqualTo("emulated: not a security boundary");
+            assertThat(result.object("receipt").text("isolation")).isEqualTo("emulated: not a security boundary");
+            assertThat(run(front.url(), new byte[0], "ps").text()).contains(emulated);
+            var status = run(front.url(), new byte[0], "status");
+            assertThat(status.text()).contains("tiers: gvisor, " + emulated);
+            assertThat(status.stderr()).isEqualTo("caisson: untrusted code is refused: tier microvm is only emulated here (accept it)\n");
+            var accepting = run(front.url(), new byte[0], "run", "-q", "--accept-emulated", "--", "true");
+            assertThat(accepting.stderr()).isEqualTo("caisson: --accept-emulated changes nothing at " + front.url() + ": it runs already, and was started without\n");
+            assertThat(front.bodies).allMatch(body -> !body.contains("accept"));
+            var doctor = run(front.url(), new byte[0], "doctor");
+            assertThat(doctor.status()).isEqualTo(1);
+            assertThat(doctor.text()).containsPattern("less  tier microvm +only qemu-tcg, which is emulated: not a security boundary \\(firecracker: no /dev/kvm\\) -> ")
+                    .containsPattern("no    untrusted code +tier microvm is only emulated here -> accept it");
+            front.wall = "\"tier\":\"microvm\",\"driver\":\"qemu\"";
+            assertThat(run(front.url(), new byte[0], "run", "--", "true").stderr()).startsWith("caisson: microvm (qemu), created in ");
+        }
+    }
+
+    @Test
     void aRefusalIsOneLineThatSaysWhatToDo() throws Exception {
         try (var front = front()) {
             front.refuse.put("POST /sandboxes", "{\"code\":\"template-not-found\",\"status\":404,\"detail\":\"there is no template 'x'\",\"remedy\":\"choose base\"}");

@@ -64,6 +64,8 @@ class RunPlanTest {
         assertThat(plan.sandbox().toString()).isEqualTo(
                 "{\"cpus\":0.5,\"disk_bytes\":2147483648,\"lease_seconds\":70,\"memory_bytes\":268435456,\"processes\":64,\"template\":\"base\",\"tier\":\"container\",\"trust\":\"trusted\"}");
         assertThat(plan.command().toString()).contains("\"argv\":[\"true\"]", "\"cwd\":\"/srv\"", "\"env\":{\"A\":\"b=c\",\"E\":\"\"}", "\"output_limit_bytes\":1048576", "\"timeout_ms\":10000", "\"user\":\"root\"");
+        assertThat(RunCommand.planOf("--tier", "microvm", "--driver", "qemu-tcg", "--accept-emulated", "--", "true").sandbox().toString())
+                .as("what is accepted is no matter of a request").isEqualTo("{\"driver\":\"qemu-tcg\",\"lease_seconds\":360,\"tier\":\"microvm\"}");
         assertThat(plan.place("x/y")).isEqualTo("/srv/x/y");
         assertThat(plan.place("/x")).isEqualTo("/x");
     }
@@ -87,6 +89,7 @@ class RunPlanTest {
         refused("nothing to run");
         refused("nothing to run", "--");
         refused("there is no tier 'vm'", "--tier", "vm", "--", "true");
+        refused("there is no driver 'qemu_tcg'", "--driver", "qemu_tcg", "--", "true");
         refused("there is no trust 'full'", "--trust", "full", "--", "true");
         refused("is not an amount", "--cpus", "NaN", "--", "true");
     }

@@ -26,7 +26,7 @@ final class StubFront implements AutoCloseable {
 
     private static final String SANDBOX = """
             {"id":"%s","state":"running","image_digest":"sha256:0","created_at":"2026-01-01T00:00:00Z","expires_at":"2026-01-01T00:05:00Z","create_ms":96,
-             "spec":{"template":"base","trust":"untrusted","tier":"gvisor"}}""";
+             "spec":{"template":"base","trust":"untrusted",%s}}""";
     private static final String EGRESS = """
             {"layers":[{"name":"request","mode":"list","rules":[]}],"budget":{"connections":512,"bytes":0,"requests_per_second":200},"secrets":[]}""";
 
@@ -36,6 +36,10 @@ final class StubFront implements AutoCloseable {
     final List<String> calls = new CopyOnWriteArrayList<>();
     final Map<String, String> refuse = new ConcurrentHashMap<>();
     volatile String denied = "{}";
+    /// What its sandbox runs in, as members of the objects that say it.
+    volatile String wall = "\"tier\":\"gvisor\"";
+    /// What its status says of drivers and of what untrusted code is in for.
+    volatile String standing = "\"tiers\":[\"gvisor\"]";
     /// What its sandbox has tried to reach.
     volatile String flows = "[]";
     final List<String> bodies = new CopyOnWriteArrayList<>();
@@ -68,17 +72,19 @@ final class StubFront implements AutoCloseable {
         switch (call) {
             case "POST /sandboxes" -> {
                 bodies.add(new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8));
-                json(exchange, 201, SANDBOX.formatted(ID));
+                json(exchange, 201, SANDBOX.formatted(ID, wall));
             }
-            case "GET /s" -> json(exchange, 200, SANDBOX.formatted(ID));
+            case "GET /sandboxes" -> json(exchange, 200, "{\"sandboxes\":[" + SANDBOX.formatted(ID, wall) + "]}");
+            case "GET /status" -> json(exchange, 200, "{\"alive\":1,\"created\":1,\"deleted\":0,\"failed\":0,\"leaked\":0,\"resident_memory_bytes\":1," + standing + "}");
+            case "GET /s" -> json(exchange, 200, SANDBOX.formatted(ID, wall));
             case "GET /s/flows" -> json(exchange, 200, "{\"flows\":" + (exchange.getRequestURI().getQuery().startsWith("after=0&") ? flows : "[]") + "}");
             case "PUT /s/egress", "GET /s/egress" -> {
                 bodies.add(new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8));
                 json(exchange, 200, EGRESS);
             }
             case "DELETE /s" -> json(exchange, 200, """
-                    {"id":"%s","template":"base","tier":"gvisor","trust":"untrusted","image_digest":"sha256:0","created_at":"2026-01-01T00:00:00Z","ended_at":"2026-01-01T00:00:01Z",
-                     "reason":"deleted","by":"keeper","usage":{"peak_memory_bytes":47500000,"cpu_ms":90},"denied":%s,"leaks":0,"resources":[]}""".formatted(ID, denied));
+                    {"id":"%s","template":"base",%s,"trust":"untrusted","image_digest":"sha256:0","created_at":"2026-01-01T00:00:00Z","ended_at":"2026-01-01T00:00:01Z",
+                     "reason":"deleted","by":"keeper","usage":{"peak_memory_bytes":47500000,"cpu_ms":90},"denied":%s,"leaks":0,"resources":[]}""".formatted(ID, wall, denied));
             case "POST /s/commands" -> command(exchange);
             case "POST /s/commands/c1/stdin" -> {
                 try (var to = process.join().getOutputStream()) {

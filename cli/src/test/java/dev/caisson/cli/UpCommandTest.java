@@ -37,6 +37,15 @@ class UpCommandTest {
     }
 
     @Test
+    void tenantsGetAKernelEachAndNoneIsEmulatedUnlessTheOperatorSaysOtherwise() {
+        assertThat(listening().options()).containsSequence("--tenant-floor", "microvm").doesNotContain("--accept-emulated");
+        assertThat(listening("--tenant-floor", "gvisor", "--accept-emulated").options()).containsSequence("--tenant-floor", "gvisor", "--accept-emulated", "yes");
+        assertThatThrownBy(() -> listening("--tenant-floor", "container")).isInstanceOf(CliException.class).hasMessage("--tenant-floor cannot be 'container'");
+        assertThat(OneShot.listening(false).options()).doesNotContain("--accept-emulated", "--tenant-floor");
+        assertThat(OneShot.listening(true).options()).containsSequence("--accept-emulated", "yes");
+    }
+
+    @Test
     void aDomainBringsTlsBesideThePlainAddress() {
         assertThat(listening("--listen", "10.0.0.1:80", "--domain", "box.test").options()).containsSequence("--domain", "box.test", "--tls-listen", "10.0.0.1:7443");
         assertThat(listening().options()).doesNotContain("--domain", "--tls-listen");

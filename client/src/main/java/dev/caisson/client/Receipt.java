@@ -4,6 +4,7 @@ import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /// What a destroyed sandbox leaves behind: why it ended, what it used, what it was refused, and every resource it held, each checked to be gone.
 ///
@@ -19,6 +20,11 @@ public record Receipt(
     ///
     /// @param detail why it is still there; empty when gone
     public record Check(String kind, String name, boolean gone, String detail) {}
+
+    /// What ran it; empty in receipts of before drivers had names.
+    public Optional<Driver> driver() {
+        return Words.driver(json);
+    }
 
     static Receipt of(Json.Obj json) {
         return Answers.read(json, () -> {

@@ -3,6 +3,7 @@ package dev.caisson.client;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Locale;
+import java.util.Optional;
 
 /// A sandbox as its owner sees it.
 ///
@@ -14,6 +15,11 @@ public record SandboxInfo(String id, String state, String template, Tier tier, T
     /// Whose it is.
     public String tenant() {
         return json.object("spec").text("tenant", "default");
+    }
+
+    /// What runs it; empty where an installation of before drivers had names does not say.
+    public Optional<Driver> driver() {
+        return Words.driver(json.object("spec"));
     }
 
     static SandboxInfo of(Json.Obj json) {

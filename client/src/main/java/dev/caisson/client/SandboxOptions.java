@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
-/// What a sandbox is to be made from. What is not said is the installation's default: template `base`, untrusted code, gVisor, 1 CPU, 512 MiB of memory,
+/// What a sandbox is to be made from. What is not said is the installation's default: template `base`, untrusted code, the weakest tier that may run it, 1 CPU, 512 MiB of memory,
 /// 256 processes, 1 GiB of disk, a lease of 5 minutes.
 ///
 /// Threads: immutable; each `with…` answers a changed copy.
@@ -32,6 +32,11 @@ public final class SandboxOptions {
     /// A tier stronger than the trust asks for, or exactly it; a weaker one is refused with `tier-too-weak`.
     public SandboxOptions withTier(Tier tier) {
         return with("tier", Json.of(tier.label()));
+    }
+
+    /// What is to run it; its tier need not be named then. An emulated one is refused for code that needs a wall, unless the operator accepts it.
+    public SandboxOptions withDriver(Driver driver) {
+        return with("driver", Json.of(driver.label()));
     }
 
     /// CPU time per second of wall time. Range: 0.01 to 256.

@@ -2,6 +2,7 @@ package dev.caisson.client;
 
 import java.time.Duration;
 import java.util.Locale;
+import java.util.Optional;
 
 /// How words and times are spelled on the wire.
 final class Words {
@@ -17,6 +18,11 @@ final class Words {
         } catch (IllegalArgumentException e) {
             throw CaissonException.badAnswer("unknown word '" + label + "' for " + type.getSimpleName(), e);
         }
+    }
+
+    /// The driver that an object names, if it does.
+    static Optional<Driver> driver(Json.Obj object) {
+        return object.find("driver").map(_ -> parse(Driver.class, object.text("driver")));
     }
 
     static Duration millis(Json.Obj object, String name) {

@@ -61,7 +61,7 @@ class SandboxTest {
                 });
                 var caisson = server.connect()) {
             Sandbox kept;
-            try (var sandbox = caisson.create(SandboxOptions.defaults().withTier(Tier.GVISOR).withCpus(0.5).withLease(Duration.ofSeconds(90)))) {
+            try (var sandbox = caisson.create(SandboxOptions.defaults().withTier(Tier.GVISOR).withDriver(Driver.GVISOR).withCpus(0.5).withLease(Duration.ofSeconds(90)))) {
                 var result = sandbox.run(CommandOptions.of("python3", "-c", "print(1)").withEnv(Map.of("A", "b")).withTimeout(Duration.ofMillis(1500)));
                 assertThat(result.stdoutText()).isEqualTo("1\n");
                 assertThat(result.status()).isEqualTo(3);
@@ -69,9 +69,11 @@ class SandboxTest {
                 kept = sandbox;
             }
             var receipt = kept.receipt().orElseThrow();
+            assertThat(kept.info().driver()).as("of before drivers had names").isEmpty();
+            assertThat(receipt.driver()).hasValue(Driver.QEMU_TCG);
             assertThat(receipt.denied()).containsEntry("network", 3L);
             assertThat(receipt.usage().cpu()).isEqualTo(Duration.ofNanos(12_500_000));
-            assertThat(server.requests.get(0).text()).isEqualTo("{\"cpus\":0.5,\"lease_seconds\":90,\"tier\":\"gvisor\"}");
+            assertThat(server.requests.get(0).text()).isEqualTo("{\"cpus\":0.5,\"driver\":\"gvisor\",\"lease_seconds\":90,\"tier\":\"gvisor\"}");
             assertThat(server.requests.get(0).head()).contains("Authorization: Bearer e2b_test");
             assertThat(server.requests.get(1).text()).isEqualTo("{\"argv\":[\"python3\",\"-c\",\"print(1)\"],\"batched\":true,\"env\":{\"A\":\"b\"},\"timeout_ms\":1500}");
             assertThat(server.requests.get(1).head()).contains("Accept: application/vnd.caisson.stream");

@@ -131,7 +131,7 @@ final class ScriptedServer implements AutoCloseable {
              "env":{},"labels":{}}}""";
 
     static final String RECEIPT = """
-            {"id":"sbaaaaaaaaaaaaaaaaaa","template":"base","tier":"gvisor","trust":"untrusted","image_digest":"sha256:0","created_at":"2026-01-01T00:00:00Z",
+            {"id":"sbaaaaaaaaaaaaaaaaaa","template":"base","tier":"microvm","driver":"qemu-tcg","isolation":"emulated: not a security boundary","trust":"untrusted","image_digest":"sha256:0","created_at":"2026-01-01T00:00:00Z",
              "ended_at":"2026-01-01T00:00:01Z","reason":"deleted","by":"keeper","usage":{"peak_memory_bytes":1048576,"cpu_ms":12.5},"denied":{"network":3},"leaks":0,
              "resources":[{"kind":"cgroup","name":"caisson/x","gone":true}]}""";
 

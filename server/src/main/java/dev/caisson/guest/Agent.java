@@ -21,13 +21,16 @@ import dev.caisson.guest.wire.Terminal;
 import dev.caisson.guest.wire.Welcome;
 import dev.caisson.link.Link;
 import dev.caisson.link.LinkException;
+import dev.caisson.link.LinkLimits;
 import dev.caisson.link.LinkStream;
 import dev.caisson.sandbox.CommandId;
 import dev.caisson.sandbox.CommandSpec;
 import dev.caisson.sandbox.Files;
 import dev.caisson.sandbox.PortConnection;
 import dev.caisson.sandbox.TerminalSize;
+import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.SocketChannel;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -68,6 +71,19 @@ public final class Agent implements AutoCloseable {
         link.greet(Welcome.newBuilder().setGraceSeconds((int) grace.toSeconds()).build().toByteArray());
         var held = hello.getCommandsList().stream().map(HeldCommand::of).flatMap(Optional::stream).toList();
         return new Agent(link, hello.getAdopted(), held);
+    }
+
+    /// The same, over a connection that has just been accepted; it is closed when they do not come to terms.
+    ///
+    /// @param name of the link, for people
+    public static Agent greet(SocketChannel visitor, String name, Duration grace, Duration atMost) throws IOException, InterruptedException {
+        Link link = Link.start(visitor, Link.Side.LISTENED, LinkLimits.STANDARD, null, name);
+        try {
+            return greet(link, grace, atMost);
+        } catch (IOException | InterruptedException | RuntimeException e) {
+            link.close();
+            throw e;
+        }
     }
 
     public Link link() {

@@ -63,11 +63,11 @@ public record Child(List<String> argv, Map<String, String> env, Path input, Path
         if (ownMounts == null) {
             return await(start(List.of()), timeout);
         }
-        var namespace = MountNamespace.of(ownMounts);
+        var namespaces = StagedNamespaces.of(ownMounts);
         try {
-            return await(start(List.of("/usr/bin/nsenter", "--mount=" + namespace.path(), "--")), timeout);
+            return await(start(namespaces.entering()), timeout);
         } finally {
-            namespace.close();
+            namespaces.close();
         }
     }
 

@@ -25,6 +25,8 @@ final class NativeLinux {
     static final int O_CLOEXEC = 0x80000;
     static final int AT_FDCWD = -100;
     static final int CLONE_NEWNS = 0x20000;
+    static final int CLONE_NEWUTS = 0x4000000;
+    static final int CLONE_NEWIPC = 0x8000000;
     static final int CLONE_NEWNET = 0x40000000;
     static final long MS_RDONLY = 1;
     static final long MS_NOSUID = 2;

@@ -63,7 +63,7 @@ public record NetworkPlug(int index, Path namespace) {
     }
 
     /// The same for a guest with a network device of its own.
-    GuestNetwork guest() {
+    public GuestNetwork guest() {
         return new GuestNetwork(
                 List.of(new GuestNetwork.Address(address(), PREFIX), new GuestNetwork.Address(address6(), PREFIX6)), List.of(address(gatewayBytes()), address(gatewayBytes6())));
     }

@@ -3,6 +3,9 @@ package dev.caisson.host;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.EnumSet;
+import java.util.Iterator;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
@@ -25,21 +28,18 @@ final class OwnThread {
 
     private OwnThread() {}
 
-    /// @param namespace which kind the body leaves: its name in `/proc/thread-self/ns` and its CLONE_NEW flag
+    /// @param namespace which kind the body leaves
     static <T> T leaving(Namespace namespace, Callable<T> body) throws IOException, InterruptedException {
-        var task = new FutureTask<>(() -> {
-            int home = NativeLinux.open(namespace.path(), NativeLinux.O_RDONLY);
-            try {
-                return body.call();
-            } finally {
-                NativeLinux.setns(home, namespace.flag, "back to the machine's " + namespace);
-                NativeLinux.close(home);
-            }
-        });
+        return leaving(EnumSet.of(namespace), body);
+    }
+
+    /// @param namespaces which kinds the body leaves, one at least
+    static <T> T leaving(Set<Namespace> namespaces, Callable<T> body) throws IOException, InterruptedException {
+        var task = new FutureTask<>(() -> thereAndBack(namespaces.iterator(), body));
         if (Thread.interrupted()) {
-            throw new InterruptedException("before leaving " + namespace);
+            throw new InterruptedException("before leaving " + namespaces);
         }
-        Thread.ofPlatform().name("leaving-" + namespace).daemon().start(task);
+        Thread.ofPlatform().name("leaving-" + namespaces).daemon().start(task);
         try {
             return finished(task);
         } catch (ExecutionException e) {
@@ -50,6 +50,20 @@ final class OwnThread {
                 throw failure;
             }
             throw new IllegalStateException("on a thread of its own", e.getCause());
+        }
+    }
+
+    private static <T> T thereAndBack(Iterator<Namespace> namespaces, Callable<T> body) throws Exception {
+        if (!namespaces.hasNext()) {
+            return body.call();
+        }
+        var namespace = namespaces.next();
+        int home = NativeLinux.open(namespace.path(), NativeLinux.O_RDONLY);
+        try {
+            return thereAndBack(namespaces, body);
+        } finally {
+            NativeLinux.setns(home, namespace.flag, "back to the machine's " + namespace);
+            NativeLinux.close(home);
         }
     }
 
@@ -70,9 +84,12 @@ final class OwnThread {
         }
     }
 
+    /// A kind: its name in `/proc/thread-self/ns` and its CLONE_NEW flag.
     enum Namespace {
         NETWORK("net", NativeLinux.CLONE_NEWNET),
-        MOUNT("mnt", NativeLinux.CLONE_NEWNS);
+        MOUNT("mnt", NativeLinux.CLONE_NEWNS),
+        HOST_NAME("uts", NativeLinux.CLONE_NEWUTS),
+        IPC("ipc", NativeLinux.CLONE_NEWIPC);
 
         private final String file;
         final int flag;
@@ -80,6 +97,11 @@ final class OwnThread {
         Namespace(String file, int flag) {
             this.file = file;
             this.flag = flag;
+        }
+
+        /// Its name among nsenter's options.
+        String option() {
+            return file.equals("mnt") ? "mount" : file;
         }
 
         /// The calling thread's own.

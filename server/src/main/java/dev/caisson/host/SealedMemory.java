@@ -2,6 +2,7 @@ package dev.caisson.host;
 
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.lang.ref.Cleaner;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -10,9 +11,20 @@ import java.nio.file.attribute.PosixFilePermissions;
 ///
 /// Everybody who is given a descriptor of it may open that again for reading and writing, as VMMs do before they map it privately; the seals refuse every write.
 ///
-/// @param descriptor of this process; open for as long as this process, or until [#close]
-/// @param bytes length
-public record SealedMemory(int descriptor, long bytes) {
+/// Cleanup: its descriptor is closed when nobody holds this object any more, not before: its number would be another file's while somebody opens [#path]. Whoever has mapped
+/// it keeps what it has.
+public final class SealedMemory {
+    private static final Cleaner CLEANER = Cleaner.create(task -> Thread.ofPlatform().name("sealed-memory").daemon().unstarted(task));
+
+    private final int descriptor;
+    private final long bytes;
+
+    private SealedMemory(int descriptor, long bytes) {
+        this.descriptor = descriptor;
+        this.bytes = bytes;
+        CLEANER.register(this, () -> NativeLinux.close(descriptor));
+    }
+
     /// Loads a file: its blocks that are not zeros, the rest stays a hole that takes no memory.
     ///
     /// Errors: [ChangedFileException] when what was read is not what `digest` says; nothing is left then.
@@ -58,8 +70,8 @@ public record SealedMemory(int descriptor, long bytes) {
         return Path.of("/proc/" + ProcessHandle.current().pid() + "/fd/" + descriptor);
     }
 
-    /// Gives it up here; those who have mapped it keep what they have. To be called once, when nobody will open [#path] any more: the number may be another file's then.
-    public void close() {
-        NativeLinux.close(descriptor);
+    /// Unit: bytes.
+    public long bytes() {
+        return bytes;
     }
 }

@@ -1,13 +1,12 @@
 package dev.caisson.host;
 
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 
 /// What a sparse file is, in 64 hex digits, found without reading its holes.
@@ -17,16 +16,13 @@ import java.util.HexFormat;
 ///
 /// Threads: one at a time.
 public final class SparseDigest {
-    private final MessageDigest sha;
-    private final byte[] block = new byte[Long.BYTES + SparseFiles.BLOCK];
+    private static final ValueLayout.OfLong NUMBER = ValueLayout.JAVA_LONG.withOrder(ByteOrder.BIG_ENDIAN);
+
+    private final Sha256 sha = new Sha256();
+    private final MemorySegment number = Arena.ofAuto().allocate(NUMBER);
 
     SparseDigest(long size) {
-        try {
-            sha = MessageDigest.getInstance("SHA-256");
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every JDK has SHA-256", e);
-        }
-        sha.update(ByteBuffer.allocate(Long.BYTES).putLong(size).flip());
+        number(size);
     }
 
     /// Digest of a file.
@@ -52,13 +48,17 @@ public final class SparseDigest {
     /// The next blocks; see [SparseFiles.Blocks].
     void add(long offset, MemorySegment bytes) {
         for (long at = 0; at < bytes.byteSize(); at += SparseFiles.BLOCK) {
-            ByteBuffer.wrap(block).putLong(offset + at);
-            MemorySegment.copy(bytes, ValueLayout.JAVA_BYTE, at, block, Long.BYTES, SparseFiles.BLOCK);
-            sha.update(block);
+            number(offset + at);
+            sha.add(bytes.asSlice(at, SparseFiles.BLOCK));
         }
     }
 
+    private void number(long value) {
+        number.set(NUMBER, 0, value);
+        sha.add(number);
+    }
+
     String finished() {
-        return HexFormat.of().formatHex(sha.digest());
+        return HexFormat.of().formatHex(sha.finish());
     }
 }

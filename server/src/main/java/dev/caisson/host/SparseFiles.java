@@ -55,13 +55,13 @@ public final class SparseFiles {
         }
     }
 
-    /// Makes `to`, which must not exist, a copy of `from` that only its owner can read, and in which every block of only zeros is a hole.
-    public static void copyWithoutZeros(Path from, Path to) throws IOException {
+    /// The same, but what is only zeros in `from` is a hole in the copy, whether it is one in `from` or not.
+    public static void compact(Path from, Path to) throws IOException {
         Files.createFile(to, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
         try (var file = new RandomAccessFile(to.toFile(), "rw")) {
             file.setLength(Files.size(from));
             var out = file.getChannel();
-            blocks(from, (offset, bytes) -> write(out, bytes.asByteBuffer(), offset));
+            blocks(from, (offset, blocks) -> write(out, blocks.asByteBuffer().limit((int) Math.min(blocks.byteSize(), file.length() - offset)), offset));
         }
     }
 

@@ -8,4 +8,24 @@ import java.io.IOException;
 public interface Stage {
     /// Runs on a thread that is in that namespace already, with everything of the machine's mounted.
     void set() throws IOException, InterruptedException;
+
+    /// Whether the child also shares its host name and what System V IPC knows with nobody.
+    default boolean isAlone() {
+        return false;
+    }
+
+    /// That stage, for a child that is alone.
+    static Stage alone(Stage stage) {
+        return new Stage() {
+            @Override
+            public void set() throws IOException, InterruptedException {
+                stage.set();
+            }
+
+            @Override
+            public boolean isAlone() {
+                return true;
+            }
+        };
+    }
 }

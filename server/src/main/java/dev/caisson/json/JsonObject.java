@@ -304,7 +304,7 @@ public final class JsonObject {
         return path.isEmpty() ? key : path + "." + key;
     }
 
-    SandboxException missing(String key) {
+    public SandboxException missing(String key) {
         return Failure.Code.BAD_REQUEST.with("'" + at(key) + "' is missing", "add it");
     }
 

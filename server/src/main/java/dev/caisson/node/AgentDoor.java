@@ -1,8 +1,6 @@
 package dev.caisson.node;
 
 import dev.caisson.guest.Agent;
-import dev.caisson.link.Link;
-import dev.caisson.link.LinkLimits;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
@@ -133,23 +131,17 @@ final class AgentDoor implements AutoCloseable {
 
     private void admit(SocketChannel visitor) throws InterruptedException {
         try {
-            Link link = Link.start(visitor, Link.Side.LISTENED, LinkLimits.STANDARD, null, name);
+            Agent greeted = Agent.greet(visitor, name, GRACE, GREETING_PATIENCE);
+            lock.lock();
             try {
-                Agent greeted = Agent.greet(link, GRACE, GREETING_PATIENCE);
-                lock.lock();
-                try {
-                    agent = greeted;
-                    changed.signalAll();
-                } finally {
-                    lock.unlock();
-                }
-                Thread.ofVirtual().name("door-" + name + "-watch").start(() -> watch(greeted));
-            } catch (IOException _) {
-                // A guest that does not speak the protocol: as if it had not knocked.
-                link.close();
+                agent = greeted;
+                changed.signalAll();
+            } finally {
+                lock.unlock();
             }
+            Thread.ofVirtual().name("door-" + name + "-watch").start(() -> watch(greeted));
         } catch (IOException _) {
-            // It hung up at once.
+            // It hung up at once, or does not speak the protocol: as if it had not knocked.
         }
     }
 

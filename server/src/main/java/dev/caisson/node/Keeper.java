@@ -54,6 +54,7 @@ final class Keeper {
     private final KeptCommands commands;
     private final UsageSampler usage;
     private final WayOut wayOut;
+    private final Adoption adoption;
     /// True from a node's start until the agent of a sandbox that was left running has told which commands it holds.
     private boolean takingUp;
     /// In [Uptime]; means something while the state is PAUSED.
@@ -73,6 +74,7 @@ final class Keeper {
         this.commands = new KeptCommands(this, machine, boot, entry);
         this.usage = new UsageSampler(machine, boot, entry, this::agentToAsk);
         this.wayOut = new WayOut(machine, entry);
+        this.adoption = new Adoption(machine, entry, wayOut);
     }
 
     JournalEntry entry() {
@@ -137,8 +139,10 @@ final class Keeper {
         driver().boot(boot);
         Agent agent = awaitHello(HELLO_PATIENCE).orElseThrow(this::neverSaidHello);
         wayOut.awaitOpen();
-        adopt(agent);
-        if (start.isPresent()) {
+        adoption.of(agent);
+        // A copy has it already.
+        commands.takeUp(agent.held(), 0, entry.deadlineNanos());
+        if (start.isPresent() && agent.held().isEmpty()) {
             new TemplateStart(machine, boot, entry, commands, () -> isEnding() || isDead()).begin(agent, start.get());
         }
         long millis = Duration.ofNanos(machine.uptime().now() - startedNanos).toMillis();
@@ -153,18 +157,6 @@ final class Keeper {
             changed.signalAll();
         } finally {
             lock.unlock();
-        }
-    }
-
-    private void adopt(Agent agent) throws InterruptedException {
-        try {
-            agent.adopt(entry.id().value(), Seeds.variables(entry.spec().env(), wayOut.trust()), "user", 0, new byte[0], Seeds.files(wayOut.trust()), Optional.empty());
-        } catch (SandboxException e) {
-            // What the guest refuses here is no caller's doing: its template has no such user, or something stands where a file must go.
-            String template = entry.spec().template().value();
-            throw Failure.Code.GUEST_FAILED.with("sandbox " + entry.id() + " of template '" + template + "' could not be made ready: " + e.failure().message(), "change the template", e);
-        } catch (LinkException e) {
-            throw Failure.Code.GUEST_FAILED.with("sandbox " + entry.id() + " could not be made ready: " + e.getMessage(), "try again", e);
         }
     }
 
@@ -350,9 +342,9 @@ final class Keeper {
         }
     }
 
-    /// The wall has fallen: no process is left, or the sandbox's own kernel was killed for memory.
+    /// The wall has fallen: no process is left, or what runs the sandbox's own kernel was killed for memory.
     private boolean isDead() {
-        return machine.cgroups().processes(boot.cgroup()).isEmpty() || entry.spec().tier() == Tier.GVISOR && machine.cgroups().oomKills(boot.cgroup()) > 0;
+        return machine.cgroups().processes(boot.cgroup()).isEmpty() || entry.spec().tier() != Tier.CONTAINER && machine.cgroups().oomKills(boot.cgroup()) > 0;
     }
 
     private EndReason deathReason(EndReason otherwise) {
@@ -451,7 +443,7 @@ final class Keeper {
         }
         if (running && wayOut.trust().isPresent()) {
             // Commands that start from now on trust the authority that opens their TLS.
-            adopt(agent());
+            adoption.of(agent());
         }
         return info();
     }
@@ -520,6 +512,7 @@ final class Keeper {
             machine.journal().resumed(entry.id(), deadline, pausedFor);
             try {
                 driver().resume(boot);
+                tellTheTime();
             } catch (IOException e) {
                 machine.journal().paused(entry.id(), pausedNanos, deadlineNanos);
                 throw Failure.Code.RUNTIME_FAILED.with("sandbox " + entry.id() + " could not be resumed: " + e.getMessage(), "try again", e);
@@ -535,6 +528,17 @@ final class Keeper {
             lock.unlock();
         }
         return info();
+    }
+
+    /// The clock of a kernel of its own has stood still.
+    private void tellTheTime() throws InterruptedException {
+        AgentDoor open = door;
+        if (open != null && driver().wakesFromSnapshot()) {
+            Optional<Agent> agent = open.await(REDIAL_PATIENCE);
+            if (agent.isPresent()) {
+                adoption.of(agent.get());
+            }
+        }
     }
 
     UsageSampler usage() {

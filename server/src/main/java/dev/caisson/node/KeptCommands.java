@@ -81,8 +81,8 @@ final class KeptCommands {
         }
         long now = machine.uptime().now();
         var started = new JournalEntry.StartedCommand(id, spec.argv(), now, now + spec.timeout().toNanos(), spec.outputLimit().bytes());
-        // gVisor counts its own processes, so it needs the limit told; a container's are counted by its cgroup.
-        int processes = entry.spec().tier() == Tier.GVISOR ? entry.spec().limits().processes() : 0;
+        // A kernel of its own counts its own processes, so it needs the limit told; a container's are counted by its cgroup.
+        int processes = entry.spec().tier() != Tier.CONTAINER ? entry.spec().limits().processes() : 0;
         try {
             GuestCommand guest = agent.start(id, spec, entry.spec().limits().openFiles(), processes);
             CommandWatch watch = watch(started, guest.pid(), CommandTraits.of(spec));

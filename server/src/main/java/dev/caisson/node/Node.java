@@ -45,7 +45,6 @@ import java.util.OptionalLong;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.function.Consumer;
-import java.util.random.RandomGenerator;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -63,7 +62,6 @@ public final class Node implements Sandboxes, AutoCloseable {
     private final Machine machine;
     private final Images images;
     private final Store store;
-    private final RandomGenerator random;
     private final Slots slots = new Slots(MAX_ALIVE);
     private final Semaphore starting = new Semaphore(MAX_STARTING_PER_CPU * Runtime.getRuntime().availableProcessors(), true);
     private final ConcurrentHashMap<SandboxId, Keeper> keepers = new ConcurrentHashMap<>();
@@ -72,11 +70,10 @@ public final class Node implements Sandboxes, AutoCloseable {
     private final Thread sampler = Thread.ofVirtual().name("sampler").unstarted(this::sampleAll);
     private volatile boolean closed;
 
-    private Node(Machine machine, Images images, Store store, RandomGenerator random) {
+    private Node(Machine machine, Images images, Store store) {
         this.machine = machine;
         this.images = images;
         this.store = store;
-        this.random = random;
     }
 
     /// Opens this machine's node: reads the journal, takes up what lives, ends what does not.
@@ -97,9 +94,9 @@ public final class Node implements Sandboxes, AutoCloseable {
             var held = journal.entries().stream().map(JournalEntry::network).collect(Collectors.toSet());
             plugs = Plugs.open(parts.home(), parts.reclaimer(), held, parts.random().nextInt());
             var machine = new Machine(
-                    parts.home(), journal, teardown, parts.cgroups(), parts.drivers(), Uptime.ofThisBoot(), new Alarms(), parts.clock(), parts.maxPaused(), plugs,
+                    parts.home(), journal, teardown, parts.cgroups(), parts.drivers(), Uptime.ofThisBoot(), new Alarms(), parts.clock(), parts.random(), parts.maxPaused(), plugs,
                     GatewayLink.to(parts.home().gatewaySocket()));
-            var node = new Node(machine, parts.images(), store, parts.random());
+            var node = new Node(machine, parts.images(), store);
             node.takeUp(new Sweep(machine, parts.reclaimer()).sweep());
             machine.gateway().start();
             node.sampler.start();
@@ -159,7 +156,7 @@ public final class Node implements Sandboxes, AutoCloseable {
         starting.acquire();
         try {
             refuseWhenClosed();
-            var id = SandboxId.random(random);
+            var id = SandboxId.random(machine.random());
             plug = machine.plugs().take();
             var start = images.start(spec.template());
             var boot = boot(id, spec, image, slot, plug, start);

@@ -8,4 +8,7 @@ import java.time.Duration;
 /// @param user who runs it
 /// @param port it is ready when something listens there, on the sandbox's loopback
 /// @param patience how long that may take
-public record WarmUp(String command, String user, int port, Duration patience) {}
+public record WarmUp(String command, String user, int port, Duration patience) {
+    /// Tag of its command, by which it is found again.
+    public static final String TAG = "start";
+}

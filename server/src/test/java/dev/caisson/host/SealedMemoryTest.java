@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assumptions.assumeThat;
 
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.lang.ref.Reference;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
@@ -74,22 +75,29 @@ class SealedMemoryTest {
         assertThat(memory.bytes()).isEqualTo(64L * MIB);
         assertThat(bytesTaken(memory.path())).isEqualTo(3 * MIB / 2 + 4096);
         assertThat(SparseDigest.of(memory.path())).isEqualTo(SparseDigest.of(file));
-        memory.close();
+        Reference.reachabilityFence(memory);
+    }
+
+    @Test
+    void itGoesWithItsLastHolder() throws Exception {
+        assertThat(bytesTaken(SealedMemory.load(file, SparseDigest.of(file)).path())).isPositive();
+        long until = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+        while (isOpen("memfd:caisson-memory") && System.nanoTime() < until) {
+            System.gc();
+            Thread.sleep(10);
+        }
         assertThat(isOpen("memfd:caisson-memory")).isFalse();
     }
 
     @Test
     void notEvenItsMakerCanChangeIt() throws IOException {
         var memory = SealedMemory.load(file, SparseDigest.of(file));
-        try {
-            for (long at : new long[] {0, 64L * MIB - 1, 64L * MIB}) {
-                assertThatThrownBy(() -> change(memory.path(), at, 1)).isInstanceOf(IOException.class).hasMessageContaining("not permitted");
-            }
-            assertThatThrownBy(() -> Files.newByteChannel(memory.path(), StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING).close()).isInstanceOf(IOException.class);
-            assertThat(Files.mismatch(file, memory.path())).isEqualTo(-1);
-        } finally {
-            memory.close();
+        for (long at : new long[] {0, 64L * MIB - 1, 64L * MIB}) {
+            assertThatThrownBy(() -> change(memory.path(), at, 1)).isInstanceOf(IOException.class).hasMessageContaining("not permitted");
         }
+        assertThatThrownBy(() -> Files.newByteChannel(memory.path(), StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING).close()).isInstanceOf(IOException.class);
+        assertThat(Files.mismatch(file, memory.path())).isEqualTo(-1);
+        Reference.reachabilityFence(memory);
     }
 
     @Test
@@ -158,7 +166,7 @@ class SealedMemoryTest {
         long best = Long.MAX_VALUE;
         for (int i = 0; i < 8; i++) {
             long start = System.nanoTime();
-            SealedMemory.load(file, digest).close();
+            SealedMemory.load(file, digest);
             best = Math.min(best, System.nanoTime() - start);
         }
         long start = System.nanoTime();
@@ -173,16 +181,13 @@ class SealedMemoryTest {
     void aStrangerWhoIsGivenItMapsItForHimselfAndChangesNothing() throws Exception {
         assumeThat(HostFacts.runningAsRoot()).as("skipped: needs root").isTrue();
         var memory = SealedMemory.load(file, SparseDigest.of(file));
-        try {
-            var process = new ProcessBuilder("sh", "-c", "exec 9<" + memory.path() + " && exec setpriv --reuid=$0 --regid=$0 --clear-groups --no-new-privs --bounding-set=-all /usr/bin/python3 $1",
-                    Integer.toString(STRANGER), PROGRAM.toAbsolutePath().toString()).redirectErrorStream(true).start();
-            var said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).lines().toList();
-            assertThat(process.waitFor()).as("%s", said).isZero();
-            assertThat(said).containsExactly("private: written for himself", "shared: EPERM", "write: EPERM", "truncate: EPERM", "grow: EPERM", "punch: EPERM", "open and truncate: EPERM",
-                    "seals: EPERM", "mode: EPERM", "execute: EACCES");
-            assertThat(Files.mismatch(file, memory.path())).isEqualTo(-1);
-        } finally {
-            memory.close();
-        }
+        var process = new ProcessBuilder("sh", "-c", "exec 9<" + memory.path() + " && exec setpriv --reuid=$0 --regid=$0 --clear-groups --no-new-privs --bounding-set=-all /usr/bin/python3 $1",
+                Integer.toString(STRANGER), PROGRAM.toAbsolutePath().toString()).redirectErrorStream(true).start();
+        var said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).lines().toList();
+        assertThat(process.waitFor()).as("%s", said).isZero();
+        assertThat(said).containsExactly("private: written for himself", "shared: EPERM", "write: EPERM", "truncate: EPERM", "grow: EPERM", "punch: EPERM", "open and truncate: EPERM",
+                "seals: EPERM", "mode: EPERM", "execute: EACCES");
+        assertThat(Files.mismatch(file, memory.path())).isEqualTo(-1);
+        Reference.reachabilityFence(memory);
     }
 }

@@ -13,6 +13,7 @@ import dev.caisson.sandbox.SandboxSpec;
 import dev.caisson.sandbox.Tier;
 import dev.caisson.sandbox.Trust;
 import java.io.IOException;
+import java.nio.channels.SocketChannel;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -38,6 +39,11 @@ public abstract class DriverContractTest {
     private final List<Booted> open = new ArrayList<>();
     private final Random random = new Random();
     private int slot;
+
+    /// How the agent inside is spoken with.
+    protected Voice greet(SocketChannel visitor, Limits limits) throws IOException, InterruptedException {
+        return ScriptVoice.greet(visitor);
+    }
 
     protected abstract Driver driver(TestMachine machine) throws IOException;
 
@@ -83,7 +89,7 @@ public abstract class DriverContractTest {
     }
 
     protected Booted boot(Limits limits) throws Exception {
-        var booted = Booted.boot(driver, plan(limits));
+        var booted = Booted.boot(driver, plan(limits), visitor -> greet(visitor, limits));
         open.add(booted);
         return booted;
     }
@@ -99,7 +105,7 @@ public abstract class DriverContractTest {
     @Test
     void theAgentDialsHomeAndRunsCommands() throws Exception {
         var sandbox = boot(LIMITS);
-        assertThat(sandbox.run("echo out; exit 3")).isEqualTo(new Booted.Answer("out\n", 3));
+        assertThat(sandbox.run("echo out; exit 3")).isEqualTo(new Voice.Answer("out\n", 3));
     }
 
     @Test
@@ -126,7 +132,7 @@ public abstract class DriverContractTest {
             long delay = random.nextLong(Duration.ofMillis(120).toNanos());
             var killer = Thread.ofPlatform().start(() -> killChildrenAfter(delay));
             try {
-                Booted.boot(driver, boot).close();
+                Booted.boot(driver, boot, visitor -> greet(visitor, LIMITS)).close();
             } catch (IOException e) {
                 assertThat(e).hasMessageNotContaining("null");
             }
@@ -170,11 +176,16 @@ public abstract class DriverContractTest {
     void memoryHogsAreKilled() throws Exception {
         var sandbox = boot(LIMITS);
         assertThat(killed(sandbox, "exec python3 -c 'x=bytearray(400<<20); print(len(x))' 2>&1")).isTrue();
-        assertThat(machine.cgroups.oomKills(sandbox.boot.cgroup())).isPositive();
+        assertThat(machine.cgroups.oomKills(sandbox.boot.cgroup()) > 0).as("the host counted it").isNotEqualTo(killsInside());
+    }
+
+    /// True where the guest's own kernel kills for memory, before the host would.
+    protected boolean killsInside() {
+        return false;
     }
 
     /// Whether the line was killed, or the whole sandbox with it.
-    private static boolean killed(Booted sandbox, String line) throws IOException {
+    private static boolean killed(Booted sandbox, String line) throws IOException, InterruptedException {
         try {
             return sandbox.run(line).status() == 137;
         } catch (IOException e) {

@@ -13,9 +13,9 @@ import java.util.TreeSet;
 import java.util.stream.Stream;
 
 /// Everything that an installation holds of the host's kernel, found from outside: what is mounted, attached, grouped, running, and lying about.
-record HostSnapshot(Set<String> things) {
+public record HostSnapshot(Set<String> things) {
 
-    static HostSnapshot take(Home home) throws IOException {
+    public static HostSnapshot take(Home home) throws IOException {
         var things = new TreeSet<String>();
         Mounts.below(home.path()).forEach(point -> things.add("mount " + point));
         try (var trees = Files.walk(Path.of("/sys/fs/cgroup"), 1)) {
@@ -45,11 +45,11 @@ record HostSnapshot(Set<String> things) {
     }
 
     /// Things that none of the resources speaks for.
-    List<String> uncovered(List<Resource> resources) {
+    public List<String> uncovered(List<Resource> resources) {
         return things.stream().filter(thing -> resources.stream().noneMatch(resource -> covers(resource, thing))).toList();
     }
 
-    HostSnapshot since(HostSnapshot before) {
+    public HostSnapshot since(HostSnapshot before) {
         var fresh = new TreeSet<>(things);
         fresh.removeAll(before.things);
         return new HostSnapshot(fresh);

@@ -32,6 +32,7 @@ final class SandboxRequest {
         Trust trust = in.textOr("trust").map(Trust::parse).orElse(Trust.UNTRUSTED);
         var tier = in.textOr("tier").map(Tier::parse);
         var driver = in.textOr("driver").map(DriverName::parse);
+        checkIsolation(in.textOr("isolation"));
         Limits limits = limits(in, defaults(template, sandboxes));
         var lease = in.seconds("lease_seconds").orElse(SandboxSpec.DEFAULT_LEASE);
         var env = in.map("env");
@@ -49,6 +50,13 @@ final class SandboxRequest {
         var wall = tiers.choose(trust, tenant, tier, driver);
         return new SandboxSpec(
                 template, trust, wall.tier(), limits, lease, Secrets.variables(env, secrets), labels, tenant, idempotencyKey, onLeaseEnd, publicPorts, egress, wall.driver());
+    }
+
+    /// It is taken because a spec that was answered may be sent again; it is no wish.
+    private static void checkIsolation(Optional<String> said) {
+        if (said.filter(text -> !text.equals(DriverName.EMULATED)).isPresent()) {
+            throw Failure.Code.BAD_REQUEST.with("'isolation' cannot be asked for", "choose with 'tier' and 'driver'");
+        }
     }
 
     private static EgressRequest egress(JsonObject in, WayOut ways, boolean secrets) {

@@ -108,7 +108,11 @@ final class FirecrackerApi implements AutoCloseable {
 
     private void write(ByteBuffer bytes, long until, String what) throws IOException, InterruptedException {
         while (true) {
-            channel.write(bytes);
+            try {
+                channel.write(bytes);
+            } catch (IOException e) {
+                throw new IOException("Firecracker hung up at " + what, e);
+            }
             if (!bytes.hasRemaining()) {
                 return;
             }
@@ -119,7 +123,12 @@ final class FirecrackerApi implements AutoCloseable {
     private HttpAnswer read(long until, String what) throws IOException, InterruptedException {
         var bytes = ByteBuffer.allocate(HttpAnswer.MAX_BYTES + 1);
         while (true) {
-            int count = channel.read(bytes);
+            int count;
+            try {
+                count = channel.read(bytes);
+            } catch (IOException e) {
+                throw new IOException("Firecracker hung up at " + what, e);
+            }
             if (count < 0) {
                 throw new IOException("Firecracker hung up at " + what);
             }

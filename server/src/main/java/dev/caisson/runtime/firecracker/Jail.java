@@ -3,13 +3,13 @@ package dev.caisson.runtime.firecracker;
 import dev.caisson.host.Child;
 import dev.caisson.host.Mounts;
 import dev.caisson.host.NamedPipe;
+import dev.caisson.host.Stage;
 import dev.caisson.runtime.microvm.Vm;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
@@ -17,7 +17,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /// The directory that is all a machine's Firecracker sees of the host, and how it is put there by the jailer.
@@ -83,9 +82,9 @@ record Jail(Vm vm) {
         for (var file : content.readOnly().values()) {
             requireReadable(file);
         }
-        var ours = PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
-        Files.createDirectory(vm.workshop(), ours);
-        Files.createDirectories(root(), ours);
+        Files.createDirectories(vm.workshop());
+        seal(vm.workshop(), "rwx------");
+        Files.createDirectories(root());
         for (String name : content.readOnly().keySet()) {
             Files.createFile(root().resolve(name));
         }
@@ -106,13 +105,13 @@ record Jail(Vm vm) {
     void run(Programs programs, Content content, List<Path> joinFiles, @Nullable Console console) throws IOException, InterruptedException {
         var input = console == null ? Path.of("/dev/null") : console.input();
         var output = console == null ? words() : console.output();
-        var exit = new Child(command(programs, console != null), ENV, input, output, joinFiles, () -> {
+        var exit = new Child(command(programs, console != null), ENV, input, output, joinFiles, Stage.alone(() -> {
             for (var entry : content.readOnly().entrySet()) {
                 Mounts.bind(entry.getValue(), root().resolve(entry.getKey()), true);
             }
             Mounts.bind(vm.disk(), root().resolve(DISK), false);
             Mounts.bind(door(), root().resolve(DOOR), true);
-        }).run(JAILER_BOUND);
+        })).run(JAILER_BOUND);
         if (!exit.ok()) {
             throw new IOException("the jailer ended with status " + exit.status() + (exit.tail().isEmpty() ? "" : ": " + exit.tail()));
         }
@@ -126,12 +125,11 @@ record Jail(Vm vm) {
         return door;
     }
 
-    /// The jailer makes namespaces for mounts and processes, and joins the network's; the rest are made before it. It has no word about cgroups: then it stays in the one
-    /// that it was started in.
+    /// The jailer makes namespaces for mounts and processes, and joins the network's; those of host name and IPC are made before it. It has no word about cgroups: then it
+    /// stays in the one that it was started in. A namespace of cgroups would show nothing less, since there is no /proc in the jail.
     private List<String> command(Programs programs, boolean keepStreams) throws IOException {
         long largest = Math.max(Files.size(vm.disk()), vm.shape().memory().bytes()) + LARGEST_STATE;
         var argv = new ArrayList<>(List.of(
-                "/usr/bin/unshare", "--ipc", "--uts", "--cgroup", "--",
                 programs.jailer().toString(),
                 "--id", ID,
                 "--exec-file", programs.firecracker().toString(),
@@ -146,19 +144,19 @@ record Jail(Vm vm) {
             // Its standard streams become /dev/null: a guest that is root can write to a serial port that its kernel was told not to use.
             argv.add("--daemonize");
         }
-        argv.addAll(List.of("--", "--api-sock", "/" + API));
+        argv.addAll(List.of("--", "--api-sock", "/" + API, "--log-path", "/" + LOG, "--level", "Warning", "--show-level", "--metrics-path", "/" + METRICS));
         return argv;
     }
 
     /// Waits until Firecracker has made its API socket and moves it out.
     ///
-    /// @param lives tells whether waiting makes sense
-    void awaitApi(Duration bound, java.util.function.BooleanSupplier lives) throws IOException, InterruptedException {
+    /// @param lives tells whether waiting makes sense, or why not
+    void awaitApi(Duration bound, Life lives) throws IOException, InterruptedException {
         var socket = root().resolve(API);
         long until = System.nanoTime() + bound.toNanos();
         for (int look = 1; !Files.exists(socket, LinkOption.NOFOLLOW_LINKS); look++) {
-            if (look % 16 == 0 && !lives.getAsBoolean()) {
-                throw new IOException("it ended at once");
+            if (look % 16 == 0) {
+                lives.check();
             }
             if (System.nanoTime() > until) {
                 throw new IOException("its API socket did not appear within " + bound.toSeconds() + " s");
@@ -166,5 +164,33 @@ record Jail(Vm vm) {
             Thread.sleep(LOOK_AGAIN);
         }
         Files.move(socket, api(), StandardCopyOption.ATOMIC_MOVE);
+    }
+
+    /// Takes the directories of the jail from the machine's user, when Firecracker has made its sockets and before anything of the guest's owner runs: a guest that took its VMM
+    /// could otherwise fill the host's disk with files.
+    void seal() throws IOException {
+        for (String directory : new String[] {"", "run", "dev", "dev/net"}) {
+            seal(root().resolve(directory), "rwxr-xr-x");
+        }
+    }
+
+    private static void seal(Path directory, String permissions) throws IOException {
+        Files.setAttribute(directory, "unix:uid", 0, LinkOption.NOFOLLOW_LINKS);
+        Files.setAttribute(directory, "unix:gid", 0, LinkOption.NOFOLLOW_LINKS);
+        Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString(permissions));
+    }
+
+    /// Makes a place for a file that Firecracker is to write.
+    void prepare(String name) throws IOException {
+        Files.deleteIfExists(root().resolve(name));
+        var file = Files.createFile(root().resolve(name), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+        Files.setAttribute(file, "unix:uid", vm.user(), LinkOption.NOFOLLOW_LINKS);
+    }
+
+    /// Whether jailer and Firecracker may still come up.
+    @FunctionalInterface
+    interface Life {
+        /// Errors: an [IOException] when they cannot.
+        void check() throws IOException, InterruptedException;
     }
 }

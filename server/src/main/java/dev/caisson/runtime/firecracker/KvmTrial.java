@@ -7,10 +7,13 @@ import dev.caisson.runtime.microvm.KvmProbe;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Optional;
 
 /// Boots our guest in a Firecracker without a jail: the guest is ours, and runs nothing but our own /init for a moment.
-record KvmTrial(Path firecracker, GuestKernel guest, String home) implements KvmProbe.Trial {
+///
+/// One that does not come up in time is an answer too: a KVM that has to emulate what it should run may take minutes.
+record KvmTrial(Path firecracker, GuestKernel guest, String home, Duration bound) implements KvmProbe.Trial {
     private static final int MEMORY_MIB = 256;
 
     @Override
@@ -29,10 +32,14 @@ record KvmTrial(Path firecracker, GuestKernel guest, String home) implements Kvm
             out.writeEndArray();
         }));
         var console = scratch.resolve("console");
+        long start = System.nanoTime();
         try {
-            Child.of(console, firecracker.toString(), "--no-api", "--config-file", configuration.toString()).run(KvmProbe.BOUND);
+            Child.of(console, firecracker.toString(), "--no-api", "--config-file", configuration.toString()).run(bound);
         } catch (IOException e) {
-            return Optional.of("KVM cannot run a guest here: " + e.getMessage());
+            if (System.nanoTime() - start < bound.toNanos()) {
+                throw e;
+            }
+            return Optional.of("KVM cannot run a guest here: a Firecracker's guest did not come up within " + bound.toSeconds() + " s");
         }
         return KvmProbe.judge(console, console);
     }

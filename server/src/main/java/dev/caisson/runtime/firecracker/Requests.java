@@ -25,16 +25,6 @@ record Requests(FirecrackerApi api, Vm vm) {
     /// A bucket is filled in this time, so a burst is a tenth of a second's worth.
     private static final int REFILL_MILLIS = 100;
 
-    void log() throws IOException, InterruptedException {
-        api.put("/logger", out -> {
-            out.writeStringProperty("log_path", "/" + Jail.LOG);
-            out.writeStringProperty("level", "Warning");
-            out.writeBooleanProperty("show_level", true);
-            out.writeBooleanProperty("show_log_origin", false);
-        }, BOUND);
-        api.put("/metrics", out -> out.writeStringProperty("metrics_path", "/" + Jail.METRICS), BOUND);
-    }
-
     void machine(String commandLine) throws IOException, InterruptedException {
         api.put("/boot-source", out -> {
             out.writeStringProperty("kernel_image_path", "/" + Jail.KERNEL);
@@ -106,7 +96,7 @@ record Requests(FirecrackerApi api, Vm vm) {
         }, FREEZE_BOUND);
     }
 
-    /// Loads a snapshot, which stands still then. Its vsock needs no other path than in the frozen one's jail.
+    /// Loads a snapshot and lets it go on. Its vsock needs no other path than in the frozen one's jail.
     void load() throws IOException, InterruptedException {
         api.put("/snapshot/load", out -> {
             out.writeStringProperty("snapshot_path", "/" + Jail.STATE);
@@ -120,7 +110,7 @@ record Requests(FirecrackerApi api, Vm vm) {
             out.writeStringProperty("host_dev_name", vm.tap());
             out.writeEndObject();
             out.writeEndArray();
-            out.writeBooleanProperty("resume_vm", false);
+            out.writeBooleanProperty("resume_vm", true);
         }, LOAD_BOUND);
     }
 

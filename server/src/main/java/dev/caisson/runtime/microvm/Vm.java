@@ -17,10 +17,9 @@ import java.nio.file.Path;
 /// @param root the erofs image, which the guest sees as its first block device, read-only
 /// @param disk an ext4 image of its own, the second block device; belongs to [#user]
 /// @param shape what a snapshot must share with it
-/// @param guest what [Vmm#start] boots
 /// @param rates how fast its devices may be
 public record Vm(
-        String name, Path directory, String cgroup, int user, Path network, String tap, Path agentSocket, Path root, Path disk, Shape shape, GuestKernel guest, DeviceRates rates) {
+        String name, Path directory, String cgroup, int user, Path network, String tap, Path agentSocket, Path root, Path disk, Shape shape, DeviceRates rates) {
     /// The guest sees these; they cannot change while it lives.
     ///
     /// @param memory a whole number of MiB

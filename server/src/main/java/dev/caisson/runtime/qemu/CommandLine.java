@@ -77,7 +77,7 @@ record CommandLine(Acceleration acceleration) {
                 "-device", "virtio-net-device,netdev=net,mac=" + MAC,
                 "-device", "virtio-serial-device,max_ports=2",
                 "-chardev", "socket,id=agent,path=" + DOOR + "/" + vm.agentSocket().getFileName() + ",reconnect=1",
-                "-device", "virtserialport,chardev=agent,name=" + QemuVmm.PORT,
+                "-device", "virtserialport,id=agent,chardev=agent,name=" + QemuVmm.PORT,
                 "-device", "virtio-rng-device",
                 "-chardev", "socket,id=qmp,path=" + Jail.SCRATCH + "/" + QMP + ",server=on,wait=off",
                 "-mon", "chardev=qmp,mode=control");

@@ -26,7 +26,7 @@ record MemoryFile(Path path) {
         if (Files.size(path) != bytes) {
             throw new IOException("the machine's memory is " + Files.size(path) + " bytes, not " + bytes);
         }
-        SparseFiles.copyWithoutZeros(path, target);
+        SparseFiles.compact(path, target);
         Files.delete(path);
     }
 }

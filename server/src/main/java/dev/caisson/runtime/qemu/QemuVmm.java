@@ -8,6 +8,7 @@ import dev.caisson.runtime.microvm.KvmProbe;
 import dev.caisson.runtime.microvm.Snapshot;
 import dev.caisson.runtime.microvm.Vm;
 import dev.caisson.runtime.microvm.Vmm;
+import dev.caisson.sandbox.ByteSize;
 import dev.caisson.sandbox.DriverName;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -29,6 +30,8 @@ public final class QemuVmm implements Vmm {
     /// The guest's name for its way home.
     static final String PORT = "caisson.agent";
 
+    /// The program itself, what it has translated of the guest, and the page tables of the guest's memory.
+    private static final ByteSize OVERHEAD = ByteSize.mib(192);
     private static final Duration START_BOUND = Duration.ofSeconds(20);
     private static final Duration RESTORE_BOUND = Duration.ofSeconds(10);
     private static final Duration FREEZE_BOUND = Duration.ofSeconds(60);
@@ -124,35 +127,47 @@ public final class QemuVmm implements Vmm {
         };
     }
 
+    /// Before 8.2 it opens the file for writing.
+    @Override
+    public boolean needsSealedMemory() {
+        return true;
+    }
+
+    @Override
+    public ByteSize overhead() {
+        return OVERHEAD;
+    }
+
     @Override
     public String home() {
         return "port:" + PORT;
     }
 
     @Override
-    public void start(Vm vm) throws IOException, InterruptedException {
+    public void start(Vm vm, GuestKernel kernel) throws IOException, InterruptedException {
         doing("start", vm, () -> {
             var places = Places.make(vm.workshop());
             new MemoryFile(places.memory()).create(vm.shape().memory().bytes(), vm.user());
             var jail = jail(vm, places)
                     .writable(places.memory(), CommandLine.MEMORY)
                     .readable(places.out(), CommandLine.OUT)
-                    .readable(vm.guest().vmlinux(), CommandLine.KERNEL)
-                    .readable(vm.guest().initramfs(), CommandLine.INITRAMFS);
+                    .readable(kernel.vmlinux(), CommandLine.KERNEL)
+                    .readable(kernel.initramfs(), CommandLine.INITRAMFS);
             long largest = Math.max(Files.size(vm.disk()), vm.shape().memory().bytes());
-            launch(vm, Path.of("/dev/null"), jail.command(largest, "", commandLine.boot(vm, parameters(vm))), START_BOUND, (qmp, deadline) -> qmp.obey(deadline, Qmp.NEGOTIATE));
+            launch(vm, Path.of("/dev/null"), jail.command(largest, "", commandLine.boot(vm, parameters(kernel))), START_BOUND, (qmp, deadline) -> qmp.obey(deadline, Qmp.NEGOTIATE));
         });
     }
 
     @Override
     public void restore(Vm vm, Snapshot snapshot) throws IOException, InterruptedException {
         doing("restore", vm, () -> {
-            if (snapshot.memory().bytes() != vm.shape().memory().bytes()) {
-                throw new IOException("the snapshot is of a machine with " + snapshot.memory().bytes() + " bytes of memory, not " + vm.shape().memory().bytes());
+            var memory = snapshot.memory().orElseThrow(() -> new IOException("the snapshot's memory is not held in this process"));
+            if (memory.bytes() != vm.shape().memory().bytes()) {
+                throw new IOException("the snapshot is of a machine with " + memory.bytes() + " bytes of memory, not " + vm.shape().memory().bytes());
             }
             var places = Places.make(vm.workshop());
             Files.write(places.state(), snapshot.state(), StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
-            var command = jail(vm, places).command(Files.size(vm.disk()), snapshot.memory().path().toString(), commandLine.restore(vm));
+            var command = jail(vm, places).command(Files.size(vm.disk()), memory.path().toString(), commandLine.restore(vm));
             launch(vm, places.state(), command, RESTORE_BOUND, (qmp, deadline) -> {
                 qmp.obey(deadline, Qmp.NEGOTIATE, Qmp.STATE_WITHOUT_MEMORY, Qmp.RECEIVE_FROM_INPUT, Qmp.CONTINUE);
                 qmp.await(deadline, event -> event.name().equals("RESUME"));
@@ -177,14 +192,11 @@ public final class QemuVmm implements Vmm {
     }
 
     @Override
-    public void freeze(Vm vm, Path memory, Path state) throws IOException, InterruptedException {
+    public void freeze(Vm vm, HangUp farewell, Path memory, Path state) throws IOException, InterruptedException {
         doing("freeze", vm, () -> {
             var deadline = Deadline.in(FREEZE_BOUND);
             var places = new Places(vm.workshop());
-            for (int process : cgroups.processes(vm.cgroup())) {
-                new Rest(process).await();
-            }
-            byte[] bytes = send(vm, places.stateSocket(), deadline);
+            byte[] bytes = send(vm, farewell, places.stateSocket(), deadline);
             while (!cgroups.processes(vm.cgroup()).isEmpty()) {
                 deadline.pause();
             }
@@ -194,9 +206,13 @@ public final class QemuVmm implements Vmm {
     }
 
     /// Has it send its state, which stops it, and end.
-    private byte[] send(Vm vm, Path to, Deadline deadline) throws IOException, InterruptedException {
+    private byte[] send(Vm vm, HangUp farewell, Path to, Deadline deadline) throws IOException, InterruptedException {
         try (var socket = StateSocket.listen(to, vm.user()); var qmp = monitors.dial(vm, deadline, () -> requireProcess(vm))) {
-            qmp.obey(deadline, Qmp.NEGOTIATE, Qmp.STATE_WITHOUT_MEMORY, Qmp.sendTo(CommandLine.OUT + "/" + to.getFileName()));
+            qmp.obey(deadline, Qmp.NEGOTIATE);
+            farewell.hangUp();
+            // The agent closes its port, and opens it again for the next host. QEMU tells of what happens within a second as one.
+            qmp.await(deadline, event -> event.status().equals(Said.PORT_OPENED));
+            qmp.obey(deadline, Qmp.STATE_WITHOUT_MEMORY, Qmp.sendTo(CommandLine.OUT + "/" + to.getFileName()));
             // Then it has dialed.
             qmp.await(deadline, event -> event.status().equals("active") || event.status().equals("completed"));
             byte[] bytes = socket.receive(deadline);
@@ -251,8 +267,8 @@ public final class QemuVmm implements Vmm {
         return acceleration == Acceleration.KVM ? jail.device(places.kvmDevice(vm.user()), "/dev/kvm") : jail;
     }
 
-    private String parameters(Vm vm) throws IOException {
-        return vm.guest().commandLine(home()) + acceleration.parameters() + (acceleration == Acceleration.TCG ? timing(kilohertz()) : "");
+    private String parameters(GuestKernel kernel) throws IOException {
+        return kernel.commandLine(home()) + acceleration.parameters() + (acceleration == Acceleration.TCG ? timing(kilohertz()) : "");
     }
 
     /// @param kilohertz lpj: how often a loop goes round in the 4 ms of one of the kernel's ticks

@@ -50,6 +50,8 @@ class WallsTest {
             house.sandboxes.drivers(WITHOUT_KVM);
             var made = house.post("/v1/sandboxes", "{\"tier\":\"microvm\"}").is(201);
             assertThat(made.body()).contains(EMULATED);
+            house.post("/v1/sandboxes", "{" + EMULATED + "}").is(201);
+            house.post("/v1/sandboxes", "{\"isolation\":\"hardware\"}").problem(400, "bad-request");
             assertThat(house.post("/v1/sandboxes", "{\"driver\":\"qemu\"}").is(201).body()).contains(EMULATED);
             assertThat(house.get("/v1/sandboxes/" + made.text("id")).is(200).body()).contains(EMULATED);
             assertThat(house.get("/v1/sandboxes").is(200).body()).contains(EMULATED);

@@ -3,7 +3,6 @@ package dev.caisson.runtime.qemu;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.caisson.runtime.microvm.DeviceRates;
-import dev.caisson.runtime.microvm.GuestKernel;
 import dev.caisson.runtime.microvm.Vm;
 import dev.caisson.sandbox.ByteSize;
 import java.io.IOException;
@@ -20,7 +19,7 @@ class CommandLineTest {
             + "-device virtio-blk-device,drive=root "
             + "-drive if=none,id=disk,file=/disk,format=raw,file.locking=off,cache=unsafe,aio=threads,discard=unmap,throttling.bps-total=1000,throttling.iops-total=20 "
             + "-device virtio-blk-device,drive=disk -netdev tap,id=net,ifname=tap0,script=no,downscript=no,vhost=off -device virtio-net-device,netdev=net,mac=02:ca:15:50:00:01 "
-            + "-device virtio-serial-device,max_ports=2 -chardev socket,id=agent,path=/door/agent.sock,reconnect=1 -device virtserialport,chardev=agent,name=caisson.agent "
+            + "-device virtio-serial-device,max_ports=2 -chardev socket,id=agent,path=/door/agent.sock,reconnect=1 -device virtserialport,id=agent,chardev=agent,name=caisson.agent "
             + "-device virtio-rng-device -chardev socket,id=qmp,path=/run/qmp.sock,server=on,wait=off -mon chardev=qmp,mode=control ";
     private static final String BOARD = "-M microvm,x-option-roms=off,pit=off,pic=off,rtc=on,acpi=on,usb=off,auto-kernel-cmdline=off,isa-serial=off,memory-backend=ram ";
     private static final String REST = "-bios /firmware -nodefaults -no-user-config -no-reboot -display none -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny "
@@ -34,7 +33,7 @@ class CommandLineTest {
     private static Vm vm() {
         var directory = Path.of("/home/run/s/x");
         return new Vm("x", directory, "c/x", 0x3000_0000, Path.of("/home/run/p/1"), "tap0", directory.resolve("door/agent.sock"), Path.of("/image"), directory.resolve("disk"),
-                new Vm.Shape(2, ByteSize.mib(512), ByteSize.mib(64)), new GuestKernel(Path.of("/k"), Path.of("/i"), "d", "6.1"), new DeviceRates(1000, 20, 5));
+                new Vm.Shape(2, ByteSize.mib(512), ByteSize.mib(64)), new DeviceRates(1000, 20, 5));
     }
 
     @Test

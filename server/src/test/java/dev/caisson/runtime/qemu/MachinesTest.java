@@ -56,10 +56,10 @@ class MachinesTest {
 
     @Test
     void nothingThatACopyWritesReachesTheSnapshot() throws Exception {
-        String before = SparseDigest.of(snapshot.memory().path());
+        String before = SparseDigest.of(snapshot.memory().orElseThrow().path());
         var copy = lab.restore(snapshot);
         assertThat(copy.ask("fill 170")).matches("filled 1[0-9]{2}|filled 2[0-9]{2}");
-        assertThat(SparseDigest.of(snapshot.memory().path())).isEqualTo(before).isEqualTo(SparseDigest.of(snapshot.memoryFile()));
+        assertThat(SparseDigest.of(snapshot.memory().orElseThrow().path())).isEqualTo(before).isEqualTo(SparseDigest.of(snapshot.memoryFile()));
         assertThat(lab.restore(snapshot).ask("recall")).isEqualTo("42");
     }
 
@@ -117,23 +117,22 @@ class MachinesTest {
     void aMachineOfAnotherSizeIsRefused() throws Exception {
         var vm = lab.make().vm();
         var other = new Vm(vm.name(), vm.directory(), vm.cgroup(), vm.user(), vm.network(), vm.tap(), vm.agentSocket(), vm.root(), vm.disk(),
-                new Vm.Shape(1, ByteSize.mib(512), ByteSize.mib(64)), vm.guest(), vm.rates());
+                new Vm.Shape(1, ByteSize.mib(512), ByteSize.mib(64)), vm.rates());
         assertThatThrownBy(() -> lab.vmm.restore(other, snapshot)).isInstanceOf(IOException.class).hasMessageContaining("memory");
     }
 
     @Test
     void aKernelThatIsNoneIsRefusedWithQemusWords() throws Exception {
         var vm = lab.make().vm();
-        var nonsense = new GuestKernel(vm.guest().initramfs(), vm.guest().initramfs(), "0", "0");
-        var other = new Vm(vm.name(), vm.directory(), vm.cgroup(), vm.user(), vm.network(), vm.tap(), vm.agentSocket(), vm.root(), vm.disk(), vm.shape(), nonsense, vm.rates());
-        assertThatThrownBy(() -> lab.vmm.start(other)).isInstanceOf(IOException.class).hasMessageContaining("kernel");
+        var nonsense = new GuestKernel(lab.guest.initramfs(), lab.guest.initramfs(), "0", "0");
+        assertThatThrownBy(() -> lab.vmm.start(vm, nonsense)).isInstanceOf(IOException.class).hasMessageContaining("kernel");
     }
 
     @Test
     void aTapOfSomebodyElseIsRefusedWithQemusWords() throws Exception {
         var vm = lab.make().vm();
         Files.setAttribute(vm.disk(), "unix:uid", vm.user() + 500);
-        var other = new Vm(vm.name(), vm.directory(), vm.cgroup(), vm.user() + 500, vm.network(), vm.tap(), vm.agentSocket(), vm.root(), vm.disk(), vm.shape(), vm.guest(), vm.rates());
+        var other = new Vm(vm.name(), vm.directory(), vm.cgroup(), vm.user() + 500, vm.network(), vm.tap(), vm.agentSocket(), vm.root(), vm.disk(), vm.shape(), vm.rates());
         assertThatThrownBy(() -> lab.vmm.restore(other, snapshot)).isInstanceOf(IOException.class).hasMessageContaining("tap0");
     }
 

@@ -102,7 +102,7 @@ final class QemuLab {
         Files.createDirectory(directory, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx--x--x")));
         var network = home.plugs().resolve("n" + number);
         var vm = new Vm("vm" + number, directory, home.cgroup("vm" + number), user, network, Tap.NAME, home.agentSocket("vm" + number), ROOT, directory.resolve("disk.ext4"), SHAPE,
-                guest, DeviceRates.DEFAULT);
+                DeviceRates.DEFAULT);
         machines.add(vm);
         cgroups.create(vm.cgroup(), new CgroupLimits(2000, ByteSize.mib(SHAPE.memory().bytes() / (1 << 20) + OVERHEAD.bytes() / (1 << 20)), 256));
         new NetworkNamespace(network).create();
@@ -120,17 +120,16 @@ final class QemuLab {
     /// A machine that was booted, told to keep a number, and frozen.
     Snapshot freeze(int kept) throws IOException, InterruptedException {
         var template = make();
-        vmm.start(template.vm());
+        vmm.start(template.vm(), guest);
         template.awaitHello(Duration.ofSeconds(60));
         template.ask("keep " + kept);
-        template.hangUp();
         var memory = home.path().resolve("memory" + made);
         var state = home.path().resolve("state" + made);
-        vmm.freeze(template.vm(), memory, state);
+        vmm.freeze(template.vm(), template::hangUp, memory, state);
         var disk = home.path().resolve("disk" + made);
         SparseFiles.copy(template.vm().disk(), disk);
         release(template.vm());
-        return new Snapshot(SealedMemory.load(memory, SparseDigest.of(memory)), memory, Files.readAllBytes(state), disk);
+        return new Snapshot(Optional.of(SealedMemory.load(memory, SparseDigest.of(memory))), memory, Files.readAllBytes(state), disk);
     }
 
     /// A copy, as soon as its guest has said hello.

@@ -19,7 +19,7 @@ final class RestoreMeasure {
         try {
             var cold = lab.make();
             long begin = System.nanoTime();
-            lab.vmm.start(cold.vm());
+            lab.vmm.start(cold.vm(), lab.guest);
             long started = System.nanoTime();
             cold.awaitHello(Duration.ofSeconds(60));
             say("cold boot: start returns %.1f, hello %.1f", millis(begin, started), millis(begin, System.nanoTime()));

@@ -1,0 +1,130 @@
+package dev.caisson.runtime.microvm;
+
+import dev.caisson.guest.Agent;
+import dev.caisson.guest.GuestEvent;
+import dev.caisson.runtime.WarmUp;
+import dev.caisson.sandbox.ByteSize;
+import dev.caisson.sandbox.CommandId;
+import dev.caisson.sandbox.CommandSpec;
+import dev.caisson.sandbox.Failure;
+import dev.caisson.sandbox.SandboxException;
+import java.io.IOException;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.SelectionKey;
+import java.nio.channels.Selector;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/// The agent of a machine that will be frozen: it is told to wait for ever, and to start what its copies are to find running.
+///
+/// Cleanup: close hangs up and stops listening; the agent looks for a host from then on, and its copies find theirs.
+final class TemplateGuest implements AutoCloseable {
+    /// From the VMM's start to the agent's hello. Emulated, on a machine with other work.
+    private static final Duration HELLO = Duration.ofSeconds(60);
+    private static final Duration GREETING = Duration.ofSeconds(10);
+    private static final Duration EACH = Duration.ofMinutes(2);
+    private static final Duration POLL = Duration.ofMillis(50);
+    private static final Duration NEVER = Duration.ZERO;
+    private static final int OPEN_FILES = 4_096;
+    /// The commands of a sandbox have numbers from 1 on, this one among them.
+    private static final CommandId START = CommandId.of(1);
+    /// Programs that most sandboxes start first: what the guest's kernel has read and unpacked of them, its copies have too. Then what the disk has not been told yet.
+    private static final String FAMILIAR = "for shell in sh bash; do $shell -c :; done; python3 -c pass; git --version; sync; true";
+
+    private final ServerSocketChannel door;
+    private @Nullable Agent agent;
+
+    private TemplateGuest(ServerSocketChannel door) {
+        this.door = door;
+    }
+
+    static TemplateGuest listen(Path socket) throws IOException {
+        Files.createDirectories(socket.getParent());
+        var door = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
+        try {
+            door.bind(UnixDomainSocketAddress.of(socket), 1);
+        } catch (IOException e) {
+            door.close();
+            throw e;
+        }
+        return new TemplateGuest(door);
+    }
+
+    /// Errors: an [IOException] that says what did not happen.
+    void warmUp(Optional<WarmUp> warmUp) throws IOException, InterruptedException {
+        door.configureBlocking(false);
+        try (var selector = Selector.open()) {
+            door.register(selector, SelectionKey.OP_ACCEPT);
+            if (selector.select(HELLO.toMillis()) == 0) {
+                throw new IOException("the agent of a template did not say hello within " + HELLO.toSeconds() + " s");
+            }
+        }
+        Agent greeted = Agent.greet(door.accept(), "template", NEVER, GREETING);
+        agent = greeted;
+        try {
+            if (warmUp.isPresent()) {
+                begin(greeted, warmUp.get());
+            }
+            run(greeted, FAMILIAR);
+        } catch (SandboxException e) {
+            throw new IOException("a template's warm-up failed: " + e.getMessage(), e);
+        }
+    }
+
+    private static void begin(Agent agent, WarmUp warmUp) throws IOException, InterruptedException {
+        // Its output goes nowhere; it ends with the sandbox.
+        var spec = new CommandSpec(
+                List.of("/bin/sh", "-c", warmUp.command()), Map.of(), "/", warmUp.user(), Optional.empty(), CommandSpec.MAX_TIMEOUT, CommandSpec.DEFAULT_OUTPUT_LIMIT, false, WarmUp.TAG, CommandSpec.Unread.DROP, false);
+        agent.start(START, spec, OPEN_FILES, 0).close();
+        long until = System.nanoTime() + warmUp.patience().toNanos();
+        while (!listens(agent, warmUp.port())) {
+            if (agent.commands().stream().anyMatch(held -> held.exit().isPresent())) {
+                throw new IOException("its start command ended before it was ready: " + warmUp.command());
+            }
+            if (System.nanoTime() > until) {
+                throw new IOException("nothing listened on port " + warmUp.port() + " within " + warmUp.patience().toSeconds() + " s");
+            }
+            Thread.sleep(POLL);
+        }
+    }
+
+    private static boolean listens(Agent agent, int port) throws IOException, InterruptedException {
+        try {
+            agent.dial(port).close();
+            return true;
+        } catch (SandboxException e) {
+            if (e.code() != Failure.Code.PORT_CLOSED) {
+                throw e;
+            }
+            return false;
+        }
+    }
+
+    private static void run(Agent agent, String line) throws IOException, InterruptedException {
+        var spec = new CommandSpec(List.of("/bin/sh", "-c", line), Map.of(), "/", "root", Optional.empty(), EACH, ByteSize.mib(1), false, "", CommandSpec.Unread.DROP, false);
+        var id = CommandId.of(2);
+        try (var running = agent.start(id, spec, OPEN_FILES, 0)) {
+            while (!(running.next() instanceof GuestEvent.Exited)) {
+                // What it says is nobody's business.
+            }
+            running.finish();
+        }
+        agent.forget(id);
+    }
+
+    @Override
+    public void close() throws IOException {
+        // First nobody is let in any more.
+        door.close();
+        if (agent != null) {
+            agent.close();
+        }
+    }
+}
