@@ -171,8 +171,10 @@ pick_module() { # TARGET NAME
 # The same bytes for the same modules and agent. Not compressed: see docs/decisions/0018-guest-kernel.md.
 make_initramfs() { # MODULES AGENT TARGET
     local tree=$3.tree
-    mkdir "$tree" && cp -r "$1" "$tree/modules" && cp "$2" "$tree/init" &&
-        find "$tree" -exec touch -h -d @0 {} + && chmod 0755 "$tree" "$tree/init" "$tree/modules" && chmod 0644 "$tree"/modules/* || return 1
+    # The two that a program expects to find open, or to open, before it has made itself a /dev.
+    mkdir "$tree" "$tree/dev" && mknod -m 0600 "$tree/dev/console" c 5 1 && mknod -m 0666 "$tree/dev/null" c 1 3 &&
+        cp -r "$1" "$tree/modules" && cp "$2" "$tree/init" &&
+        find "$tree" -exec touch -h -d @0 {} + && chmod 0755 "$tree" "$tree"/{dev,init,modules} && chmod 0644 "$tree"/modules/* || return 1
     (cd -- "$tree" && find . -mindepth 1 -print0 | LC_ALL=C sort -z | cpio --quiet --null --create --format=newc --reproducible --owner=0:0 > "$3") &&
         rm -rf "$tree"
 }

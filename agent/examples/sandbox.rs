@@ -120,7 +120,7 @@ fn watching(host: &mut Host) {
     let write = host.open(request::Of::Write(Write { path: b"/tmp/w/h".to_vec(), user: USER.to_owned(), mode: 0, ..Default::default() }));
     host.feed(write, b"x");
     assert!(matches!(host.reply(write), reply::Of::File(_)));
-    for kind in [Kind::Created, Kind::Written] {
+    for kind in [Kind::Created, Kind::Attributes, Kind::Written] {
         let reply::Of::Event(event) = host.reply(stream) else { panic!("not an event") };
         assert_eq!((event.kind(), event.path.as_slice()), (kind, &b"h"[..]));
     }
@@ -157,7 +157,8 @@ fn coming_back(host: &mut Host) {
     let stream = host.open(request::Of::Start(shell("for i in 1 2 3 4 5 6; do echo $i; sleep 0.1; done")));
     while !matches!(host.next(stream), Got::Data(..)) {}
     host.reconnect();
-    let id = host.hello.commands[0].id;
+    // Beside it there are those that have ended lately.
+    let id = host.hello.commands.iter().map(|command| command.id).max().unwrap();
     let attach = caisson_agent::proto::Attach { id, stdout_offset: 2, stderr_offset: 0 };
     let stream = host.open(request::Of::Attach(attach));
     assert_eq!(host.outcome(stream).stdout, b"2\n3\n4\n5\n6\n");

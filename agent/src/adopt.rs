@@ -2,7 +2,7 @@
 
 use crate::failure::{Failure, fail};
 use crate::identity::Ids;
-use crate::network::{self, Plan};
+use crate::network::{self, Known, Plan};
 use crate::proto::failed::Code;
 use crate::proto::{Adopt, Awakening};
 use crate::reap::last_error;
@@ -35,11 +35,14 @@ pub struct Identity {
     pub adopted: bool,
     /// Who there is.
     pub register: Register,
+    /// What the network device of a machine of its own has.
+    pub network: Known,
 }
 
-impl Default for Identity {
-    fn default() -> Self {
-        Self { env: BTreeMap::new(), user: "root".to_owned(), adopted: false, register: Register::default() }
+impl Identity {
+    /// `network` is what its device has, where we have set it.
+    pub fn new(network: Known) -> Self {
+        Self { env: BTreeMap::new(), user: "root".to_owned(), adopted: false, register: Register::default(), network }
     }
 }
 
@@ -62,8 +65,10 @@ pub fn adopt(identity: &mut Identity, asked: Adopt) -> Result<(), Failure> {
     if let Some(copy) = copy {
         // First of all: keys made without it would be those of every other copy.
         renewed?;
-        copy.ids.take()?;
-        copy.network.as_ref().map_or(Ok(()), network::configure)?;
+        let new_machine = copy.ids.take()?;
+        if let Some(plan) = copy.network {
+            network::configure(&mut identity.network, plan, new_machine)?;
+        }
     }
     seeds::plant(&asked.files)?;
     if !asked.user.is_empty() {

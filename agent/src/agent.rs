@@ -7,9 +7,11 @@ use crate::dial::Dial;
 use crate::failure::{Failure, fail};
 use crate::files::done;
 use crate::frame::{Frame, Violation};
+use crate::guest;
 use crate::home::Home;
 use crate::intake::{Intake, Read};
 use crate::link::{CHOKED, Event, Link, Owner, Stream};
+use crate::network::Plan;
 use crate::output::Turn;
 use crate::poll::{Interest, Poll, Ready, Target, Token};
 use crate::proto::failed::Code;
@@ -73,7 +75,8 @@ impl Agent {
             link,
             connection: None,
             intake: Intake::default(),
-            identity: Identity::default(),
+            // A machine that we have made has a device with nothing yet.
+            identity: Identity::new(guest::is_init().then(Plan::default)),
             calls: Calls::default(),
             dials: HashMap::new(),
             dial_turns: Turns::default(),
@@ -177,16 +180,20 @@ impl Agent {
 
     fn dial_home(&mut self, now: Instant) {
         let Some((socket, token)) = self.home.dial(now, &mut self.poll) else { return };
-        let socket = Arc::new(socket);
+        self.connection = Some(Connection { socket: Arc::new(socket), token, readable: true });
+        self.intake = Intake::default();
+        self.greet();
+    }
+
+    fn greet(&mut self) {
+        let Some(connection) = &self.connection else { return };
         let hello = Hello {
             protocol: PROTOCOL,
             agent: env!("CARGO_PKG_VERSION").to_owned(),
             commands: self.commands.list(false),
             adopted: self.identity.adopted,
         };
-        self.link.connect(Arc::clone(&socket), self.poll.watch(token), &hello.encode_to_vec());
-        self.intake = Intake::default();
-        self.connection = Some(Connection { socket, token, readable: true });
+        self.link.connect(Arc::clone(&connection.socket), self.poll.watch(connection.token), &hello.encode_to_vec());
     }
 
     /// Ends the connection; everything that does not need the host goes on.
@@ -194,13 +201,24 @@ impl Agent {
         if let Some(connection) = self.connection.take() {
             self.poll.remove(connection.token);
         }
+        self.forget_host();
+        self.intake = Intake::default();
+        self.home.lost(Instant::now(), &mut self.poll);
+    }
+
+    fn forget_host(&mut self) {
         self.link.disconnect();
         self.commands.detach_all();
         for (_, mut dial) in self.dials.drain() {
             dial.abandon("the connection to the host is gone", &mut self.poll);
         }
-        self.intake = Intake::default();
-        self.home.lost(Instant::now(), &mut self.poll);
+    }
+
+    /// We stood still while one host went and another came; no event told of it.
+    fn meet_another_host(&mut self) {
+        self.forget_host();
+        self.home.exchanged(Instant::now());
+        self.greet();
     }
 
     fn read_link(&mut self) {
@@ -236,7 +254,11 @@ impl Agent {
                 }
                 Read::Over => return Ok(false),
             }
-            while let Some(frame) = intake.next_frame()? {
+            loop {
+                if self.home.is_line() && intake.begins_anew() {
+                    self.meet_another_host();
+                }
+                let Some(frame) = intake.next_frame()? else { break };
                 self.take_frame(frame)?;
             }
             // Answers leave before we look for more questions.

@@ -4,8 +4,9 @@
 //! `/dev/null`. The first block device is the root image, the second a disk for what is written; both are seen as one root, and the initramfs goes.
 //! What goes wrong here is said on the kernel's log, and the machine ends: a sandbox is as it should be, or it is not.
 
+use crate::failure::Failure;
 use crate::way::Way;
-use crate::{modules, mounts, network};
+use crate::{identity, modules, mounts, network};
 use rustix::fs::{Mode, OFlags};
 use rustix::system::RebootCommand;
 use std::fmt::Display;
@@ -31,6 +32,12 @@ impl Broken {
     /// What was tried, and why it did not work.
     pub fn at(what: impl Display, why: impl Display) -> Self {
         Self(format!("{what}: {why}"))
+    }
+}
+
+impl From<Failure> for Broken {
+    fn from(failure: Failure) -> Self {
+        Self(failure.message)
     }
 }
 
@@ -62,8 +69,9 @@ fn attempt() -> Result<Way, Broken> {
     modules::load(Path::new("/modules"))?;
     mounts::root()?;
     settle();
-    network::raise("lo").map_err(|error| Broken::at("raise lo", error))?;
     mounts::enter()?;
+    // What copies of this machine will have to change is made ready for it: each of them wakes to somebody who waits.
+    network::raise("lo").and_then(|()| network::prepare()).and_then(|()| identity::prepare())?;
     Ok(home)
 }
 

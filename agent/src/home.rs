@@ -38,7 +38,7 @@ pub struct Home {
     grace: Option<Duration>,
     /// When the last Welcome's connection ended, or when we began.
     alone_since: Instant,
-    /// When the last connection ended, or when we began.
+    /// The same, but time frozen counts.
     lost: Instant,
     looked: Instant,
 }
@@ -139,13 +139,26 @@ impl Home {
     pub fn lost(&mut self, now: Instant, poll: &mut Poll) {
         if self.state == State::Welcomed {
             self.alone_since = now;
+            self.lost = now;
         }
-        self.lost = now;
         self.go_away(now);
         if self.way.is_line() {
             // Bytes of the old connection went with its descriptor. From now on an event tells of the next host; if it cannot be opened, the next dial tries.
             let _ = self.open_door(poll);
         }
+    }
+
+    /// Another host is at the end of our line.
+    pub fn exchanged(&mut self, now: Instant) {
+        if self.state == State::Welcomed {
+            self.alone_since = now;
+        }
+        self.state = State::Waiting(now + WELCOME);
+    }
+
+    /// True when one host may follow another without our seeing it.
+    pub fn is_line(&self) -> bool {
+        self.way.is_line()
     }
 
     /// The host took the connection but says nothing.

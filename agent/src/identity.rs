@@ -7,20 +7,20 @@ use crate::proto::seed_file::Kind;
 use crate::{seeds, spawn};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use rustix::mount::{MountFlags, UnmountFlags};
+use rustix::mount::UnmountFlags;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-const MACHINE_ID: &str = "/etc/machine-id";
-/// Another place for the same, often a link to it.
+/// Another place of the machine id, often a link to it.
 const MACHINE_ID_OF_DBUS: &str = "/var/lib/dbus/machine-id";
-const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
-/// What is mounted there.
-const OWN_BOOT_ID: &str = "/run/caisson-boot-id";
-/// Most copies of a copy whose boot ids lie over each other.
+/// The kernel cannot be told another boot id, and a file of the root's own is slow to replace; so files of ours in memory lie over both, and to change an id is to
+/// write one of them.
+const MACHINE_ID: Place = Place { at: "/etc/machine-id", own: "/run/caisson-machine-id" };
+const BOOT_ID: Place = Place { at: "/proc/sys/kernel/random/boot_id", own: "/run/caisson-boot-id" };
+/// Most mounts over one place.
 const MAX_LAYERS: usize = 64;
 const SSH: &str = "/etc/ssh";
 /// How long new keys may take.
@@ -28,6 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const MOMENT: Duration = Duration::from_millis(2);
 /// Bytes of an id.
 const ID: usize = 16;
+const MODE: u32 = 0o444;
 /// Longer ones are none.
 const MAX_ID_FILE: u64 = 4096;
 
@@ -48,56 +49,77 @@ impl Ids {
         Ok(Self { machine: hex(machine) + "\n", boot: groups.join("-") + "\n" })
     }
 
-    /// Takes them over. Where it is so already nothing happens.
-    pub fn take(&self) -> Result<(), Failure> {
-        let machine = Path::new(MACHINE_ID);
-        if read(machine).as_deref() != Some(self.machine.as_bytes()) {
+    /// Takes them over; false where it is so already, and nothing happens.
+    pub fn take(&self) -> Result<bool, Failure> {
+        if !MACHINE_ID.says(&self.machine) {
             // Before the id, so that whoever failed half-way does it all again.
             renew_keys()?;
-            self.write_machine_id(machine)?;
+            MACHINE_ID.put(&self.machine)?;
         }
         let dbus = Path::new(MACHINE_ID_OF_DBUS);
         let is_file = fs::symlink_metadata(dbus).is_ok_and(|found| found.is_file());
         if is_file && read(dbus).as_deref() != Some(self.machine.as_bytes()) {
-            self.write_machine_id(dbus)?;
+            plant(MACHINE_ID_OF_DBUS, &self.machine)?;
         }
-        self.mount_boot_id()
+        if BOOT_ID.says(&self.boot) {
+            return Ok(false);
+        }
+        BOOT_ID.put(&self.boot).map(|()| true)
+    }
+}
+
+/// Takes ids of its own over, while there is time: files of ours lie over both places then, and the kernel knows the way to all that it will be asked for again.
+pub fn prepare() -> Result<(), Failure> {
+    let mut ids = [0; 2 * ID];
+    rustix::rand::getrandom(&mut ids[..], rustix::rand::GetRandomFlags::empty()).map_err(|error| Failure::system("get random bytes", error))?;
+    Ids::of(&ids[..ID], &ids[ID..])?.take().map(drop)
+}
+
+/// Where an id is read, and the file that lies over it.
+struct Place {
+    at: &'static str,
+    own: &'static str,
+}
+
+impl Place {
+    fn says(&self, id: &str) -> bool {
+        read(Path::new(self.at)).as_deref() == Some(id.as_bytes())
     }
 
-    fn write_machine_id(&self, path: &Path) -> Result<(), Failure> {
-        let content = self.machine.clone().into_bytes();
-        let path = path.as_os_str().as_encoded_bytes().to_vec();
-        seeds::plant(&[SeedFile { path, content, mode: 0o444, kind: Kind::Replace.into() }])
-    }
-
-    /// The kernel's own cannot be changed; a file of ours lies over it.
-    fn mount_boot_id(&self) -> Result<(), Failure> {
-        if read(Path::new(BOOT_ID)).as_deref() == Some(self.boot.as_bytes()) {
+    fn put(&self, id: &str) -> Result<(), Failure> {
+        let written = rustix::fs::open(self.own, OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())
+            .is_ok_and(|file| fs::File::from(file).write_all(id.as_bytes()).is_ok());
+        if written && self.says(id) {
             return Ok(());
         }
-        let wrong = |what: &'static str| move |error: Errno| Failure::system(format!("boot id: {what}"), error);
+        self.lay(id)
+    }
+
+    fn lay(&self, id: &str) -> Result<(), Failure> {
+        let wrong = |what: &'static str| move |error: Errno| Failure::system(format!("{}: {what}", self.at), error);
         for _ in 0..MAX_LAYERS {
-            if rustix::mount::unmount(BOOT_ID, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW).is_err() {
+            if rustix::mount::unmount(self.at, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW).is_err() {
                 break;
             }
         }
-        match fs::remove_file(OWN_BOOT_ID) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(wrong("replace its file")(errno(&error)));
-            }
+        match fs::remove_file(self.own) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(wrong("replace what lies over it")(errno(&error))),
             _ => {}
         }
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = rustix::fs::open(OWN_BOOT_ID, flags, Mode::from_raw_mode(0o444)).map_err(wrong("make its file"))?;
-        fs::File::from(file).write_all(self.boot.as_bytes()).map_err(|error| wrong("write its file")(errno(&error)))?;
-        rustix::mount::mount_bind(OWN_BOOT_ID, BOOT_ID).map_err(wrong("mount it"))?;
-        let flags = MountFlags::BIND | MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-        rustix::mount::mount_remount(BOOT_ID, flags, c"").map_err(wrong("make it read-only"))?;
-        if read(Path::new(BOOT_ID)).as_deref() == Some(self.boot.as_bytes()) {
-            return Ok(());
+        if !fs::symlink_metadata(self.at).is_ok_and(|found| found.is_file()) {
+            plant(self.at, "")?;
         }
-        Err(fail(Code::Other, "boot id: the kernel still says another"))
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = rustix::fs::open(self.own, flags, Mode::from_raw_mode(MODE)).map_err(wrong("make what lies over it"))?;
+        fs::File::from(file).write_all(id.as_bytes()).map_err(|error| wrong("write what lies over it")(errno(&error)))?;
+        rustix::mount::mount_bind(self.own, self.at).map_err(wrong("mount over it"))?;
+        if self.says(id) { Ok(()) } else { Err(fail(Code::Other, format!("{} still says another", self.at))) }
     }
+}
+
+/// A file of the root's own.
+fn plant(path: &str, content: &str) -> Result<(), Failure> {
+    seeds::plant(&[SeedFile { path: path.into(), content: content.into(), mode: MODE, kind: Kind::Replace.into() }])
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -60,6 +60,13 @@ impl Intake {
         }
     }
 
+    /// True when a preface comes where a frame should. It can be no frame, so it is another host's; what comes next is its first frame.
+    pub fn begins_anew(&mut self) -> bool {
+        let anew = self.greeted && self.memory[self.start..self.end].starts_with(PREFACE);
+        self.greeted &= !anew;
+        anew
+    }
+
     /// The next whole frame.
     pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, Violation> {
         if !self.greeted {
@@ -130,6 +137,31 @@ mod tests {
         assert_eq!(intake.memory.len(), SMALL);
         drop(host);
         assert_eq!(intake.read(&agent), Read::Over);
+    }
+
+    #[test]
+    fn a_preface_between_frames_is_another_hosts() {
+        let (mut host, agent) = UnixStream::pair().expect("a pair");
+        let (agent, mut intake) = (OwnedFd::from(agent), Intake::default());
+        let mut wire = PREFACE.to_vec();
+        let (first, second) = (Frame::Ping([1; 8]), Frame::Ping([2; 8]));
+        first.encode(&mut wire);
+        wire.extend(PREFACE);
+        host.write_all(&wire).expect("written");
+        intake.read(&agent);
+        assert!(!intake.begins_anew(), "the first preface is nobody else's");
+        assert_eq!(intake.next_frame().expect("no violation"), Some(first));
+        assert!(intake.begins_anew());
+        assert_eq!(intake.next_frame().expect("no violation"), None);
+        wire.clear();
+        second.encode(&mut wire);
+        host.write_all(&wire).expect("written");
+        intake.read(&agent);
+        assert!(!intake.begins_anew());
+        assert_eq!(intake.next_frame().expect("no violation"), Some(second));
+        host.write_all(&PREFACE[..7]).expect("written");
+        intake.read(&agent);
+        assert!(!intake.begins_anew(), "not yet");
     }
 
     #[test]

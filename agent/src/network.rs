@@ -69,36 +69,44 @@ fn ip(bytes: &[u8]) -> Result<IpAddr, Failure> {
     four.or_else(|_| sixteen()).map_err(|_| fail(Code::Invalid, format!("network: an address of {} bytes; 4 or 16", bytes.len())))
 }
 
-/// Brings the device up with this alone. Where it is so already nothing happens.
-pub fn configure(plan: &Plan) -> Result<(), Failure> {
+/// What the device is known to have; unknown where we have not set it.
+pub type Known = Option<Plan>;
+
+/// Brings the device up with nothing, while there is time. A machine may have none.
+pub fn prepare() -> Result<(), Failure> {
+    match index(DEVICE) {
+        Err(Errno::NODEV) => Ok(()),
+        index => {
+            be_told_nothing()?;
+            let index = index.map_err(|error| wrong(format_args!("find {DEVICE}"), error))?;
+            Device::of(index)?.set_up(true)
+        }
+    }
+}
+
+/// Brings the device up with this alone. Where it is so already nothing happens; but what it has learnt of its neighbours, a new machine forgets.
+pub fn configure(known: &mut Known, plan: Plan, new_machine: bool) -> Result<(), Failure> {
+    if known.as_ref() == Some(&plan) && (!new_machine || plan.is_empty()) {
+        return Ok(());
+    }
     let index = match index(DEVICE) {
         Err(Errno::NODEV) if plan.is_empty() => return Ok(()),
         other => other.map_err(|error| wrong(format_args!("find {DEVICE}"), error))?,
     };
-    let mut device = Device { netlink: Netlink::open().map_err(|error| wrong("ask the kernel", error))?, index };
-    let now = device.now().map_err(|error| wrong(format_args!("look at {DEVICE}"), error))?;
-    if now.up && now.plan == *plan {
+    let mut device = Device::of(index)?;
+    if !known.take().is_some_and(|plan| plan.is_empty()) && device.clear(&plan, new_machine)? {
+        *known = Some(plan);
         return Ok(());
     }
-    // Down first: what the kernel has learnt of neighbours and routes goes too.
-    device.set_up(false).map_err(|error| wrong(format_args!("bring {DEVICE} down"), error))?;
-    for (address, prefix) in &now.plan.addresses {
-        match device.address(libc::RTM_DELADDR, 0, *address, *prefix) {
-            // IPv6 addresses went when it was brought down.
-            Ok(()) | Err(Errno::ADDRNOTAVAIL) => {}
-            Err(error) => return Err(wrong(format_args!("remove {address}/{prefix}"), error)),
-        }
-    }
-    be_told_nothing().map_err(|error| wrong(format_args!("settings of {DEVICE}"), error))?;
-    device.set_up(true).map_err(|error| wrong(format_args!("bring {DEVICE} up"), error))?;
-    let new = libc::NLM_F_CREATE | libc::NLM_F_EXCL;
+    let flags = libc::NLM_F_CREATE | libc::NLM_F_EXCL;
     for (address, prefix) in &plan.addresses {
-        let added = device.address(libc::RTM_NEWADDR, new, *address, *prefix);
+        let added = device.address(libc::RTM_NEWADDR, flags, *address, *prefix);
         added.map_err(|error| wrong(format_args!("add {address}/{prefix}"), error))?;
     }
     for gateway in &plan.gateways {
-        device.route(new, *gateway).map_err(|error| wrong(format_args!("add a route by {gateway}"), error))?;
+        device.route(flags, *gateway).map_err(|error| wrong(format_args!("add a route by {gateway}"), error))?;
     }
+    *known = Some(plan);
     Ok(())
 }
 
@@ -107,8 +115,8 @@ fn wrong(what: impl Display, error: Errno) -> Failure {
 }
 
 /// Brings a device up.
-pub fn raise(name: &str) -> io::Result<()> {
-    Device { index: index(name)?, netlink: Netlink::open()? }.set_up(true)
+pub fn raise(name: &str) -> Result<(), Failure> {
+    Device::of(index(name).map_err(|error| wrong(format_args!("find {name}"), error))?)?.set_up(true)
 }
 
 /// Index of a device.
@@ -122,14 +130,15 @@ fn index(name: &str) -> io::Result<u32> {
 }
 
 /// No router and no neighbour has a say in our addresses, and none is asked. A kernel without IPv6 has no such settings.
-fn be_told_nothing() -> io::Result<()> {
+fn be_told_nothing() -> Result<(), Failure> {
     let settings = Path::new("/proc/sys/net/ipv6/conf").join(DEVICE);
     if !settings.exists() {
         return Ok(());
     }
     // addr_gen_mode 1: it makes no address of its own.
     for (name, value) in [("accept_ra", "0"), ("autoconf", "0"), ("router_solicitations", "0"), ("accept_dad", "0"), ("addr_gen_mode", "1")] {
-        std::fs::write(settings.join(name), value).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+        std::fs::write(settings.join(name), value)
+            .map_err(|error| wrong(format_args!("set {name} of {DEVICE}"), Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
     }
     Ok(())
 }
@@ -146,6 +155,30 @@ struct Device {
 }
 
 impl Device {
+    fn of(index: u32) -> Result<Self, Failure> {
+        Ok(Self { index, netlink: Netlink::open().map_err(|error| wrong("ask the kernel", error))? })
+    }
+
+    /// Brings it up with nothing; true when it has what is wanted instead.
+    fn clear(&mut self, wanted: &Plan, in_any_case: bool) -> Result<bool, Failure> {
+        let now = self.now().map_err(|error| wrong(format_args!("look at {DEVICE}"), error))?;
+        if now.up && now.plan == *wanted && !in_any_case {
+            return Ok(true);
+        }
+        // Down first: routes and neighbours go too.
+        self.set_up(false)?;
+        for (address, prefix) in &now.plan.addresses {
+            match self.address(libc::RTM_DELADDR, 0, *address, *prefix) {
+                // IPv6 addresses went when it was brought down.
+                Ok(()) | Err(Errno::ADDRNOTAVAIL) => {}
+                Err(error) => return Err(wrong(format_args!("remove {address}/{prefix}"), error)),
+            }
+        }
+        be_told_nothing()?;
+        self.set_up(true)?;
+        Ok(false)
+    }
+
     fn now(&mut self) -> io::Result<Found> {
         let (index, mut up, mut plan) = (self.index, false, Plan::default());
         self.netlink.list(Question::new(libc::RTM_GETLINK, 0, &[0; LINK_HEAD]), |body| {
@@ -175,13 +208,14 @@ impl Device {
         Ok(Found { up, plan })
     }
 
-    fn set_up(&mut self, up: bool) -> io::Result<()> {
+    fn set_up(&mut self, up: bool) -> Result<(), Failure> {
         let mut head = [0; LINK_HEAD];
         head[4..8].copy_from_slice(&self.index.to_ne_bytes());
         head[8..12].copy_from_slice(&(if up { libc::IFF_UP } else { 0 }).to_ne_bytes());
         // Which flags are meant.
         head[12..].copy_from_slice(&libc::IFF_UP.to_ne_bytes());
-        self.netlink.change(Question::new(libc::RTM_NEWLINK, 0, &head))
+        let way = if up { "up" } else { "down" };
+        self.netlink.change(Question::new(libc::RTM_NEWLINK, 0, &head)).map_err(|error| wrong(format_args!("bring a device {way}"), error))
     }
 
     fn address(&mut self, kind: u16, flags: libc::c_int, address: IpAddr, prefix: u8) -> io::Result<()> {

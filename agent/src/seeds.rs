@@ -60,6 +60,9 @@ fn place(file: &SeedFile) -> &Path {
 }
 
 fn replace(path: &Path, file: &SeedFile) -> Result<(), Failure> {
+    if is_so(path, file) == Ok(true) {
+        return Ok(());
+    }
     let wrong = |error: Errno| failed("write", path, error);
     let make = |folder: &Path| tree::make_directories(folder).map_err(|error| failed("make directory", folder, error));
     let (fresh, mut draft) = match Draft::beside(path, true, make) {
@@ -76,6 +79,25 @@ fn replace(path: &Path, file: &SeedFile) -> Result<(), Failure> {
     }
 }
 
+/// To look is much less than to write.
+fn is_so(path: &Path, file: &SeedFile) -> Result<bool, Errno> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let there = rustix::fs::open(path, flags, Mode::empty())?;
+    let stat = rustix::fs::fstat(&there)?;
+    let is_plain = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && stat.st_nlink == 1;
+    let is_ours = stat.st_uid == rustix::process::geteuid().as_raw() && stat.st_mode & 0o7777 == mode_of(file);
+    if !is_plain || !is_ours || stat.st_size as usize != file.content.len() {
+        return Ok(false);
+    }
+    let mut content = vec![0; file.content.len()];
+    File::from(there).read_exact_at(&mut content, 0).map_err(errno)?;
+    Ok(content == file.content)
+}
+
+fn mode_of(file: &SeedFile) -> u32 {
+    if file.mode == 0 { DEFAULT_MODE } else { file.mode }
+}
+
 /// Writes a file that must stay the one it is.
 fn write_over(path: &Path, file: &SeedFile) -> Result<(), Errno> {
     let there =
@@ -88,8 +110,7 @@ fn write_over(path: &Path, file: &SeedFile) -> Result<(), Errno> {
 }
 
 fn fill(empty: OwnedFd, file: &SeedFile) -> Result<(), Errno> {
-    let mode = if file.mode == 0 { DEFAULT_MODE } else { file.mode };
-    rustix::fs::fchmod(&empty, Mode::from_raw_mode(mode))?;
+    rustix::fs::fchmod(&empty, Mode::from_raw_mode(mode_of(file)))?;
     File::from(empty).write_all(&file.content).map_err(errno)
 }
 

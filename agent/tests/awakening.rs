@@ -58,14 +58,16 @@ fn has_ids_of_its_own_and_others_when_it_is_copied_again() {
         let machine = "ab".repeat(16);
         assert_eq!(say(&mut host, IDS), format!("{machine}\n{machine}\nabababab-abab-abab-abab-abababababab\n444"));
     }
-    let before = say(&mut host, "stat -c %i:%Z /etc/machine-id; grep -c boot_id /proc/self/mountinfo; hostname");
+    let before = say(&mut host, "stat -c %i:%Z /etc/machine-id; grep -cE 'boot_id|etc/machine-id' /proc/self/mountinfo; hostname");
     adopted(&mut host, awakening(0xab, None));
-    assert_eq!(say(&mut host, "stat -c %i:%Z /etc/machine-id; grep -c boot_id /proc/self/mountinfo; hostname"), before);
-    assert!(before.ends_with("\n1\ncopy"), "{before}");
+    assert_eq!(say(&mut host, "stat -c %i:%Z /etc/machine-id; grep -cE 'boot_id|etc/machine-id' /proc/self/mountinfo; hostname"), before);
+    assert!(before.ends_with("\n2\ncopy"), "{before}");
     adopted(&mut host, awakening(1, None));
     let machine = "01".repeat(16);
     assert_eq!(say(&mut host, IDS), format!("{machine}\n{machine}\n01010101-0101-0101-0101-010101010101\n444"));
-    assert_eq!(say(&mut host, "grep -c boot_id /proc/self/mountinfo; echo x > /proc/sys/kernel/random/boot_id || echo refused").lines().next(), Some("1"));
+    assert_eq!(say(&mut host, "umount /etc/machine-id; umount /proc/sys/kernel/random/boot_id; rm -r /etc/machine-id /run/caisson*; ln -s passwd /etc/machine-id"), "");
+    adopted(&mut host, awakening(1, None));
+    assert_eq!(say(&mut host, IDS), format!("{machine}\n{machine}\n01010101-0101-0101-0101-010101010101\n444"), "whatever became of them");
 }
 
 #[test]
@@ -106,6 +108,9 @@ fn has_exactly_the_network_that_it_is_given() {
     let before = say(&mut host, &format!("mkdir /run/sys; mount -t sysfs sys /run/sys; {}", changes.replace("/sys", "/run/sys")));
     adopted(&mut host, awakening(1, Some(network(2))));
     assert_eq!(say(&mut host, &changes.replace("/sys", "/run/sys")), before, "the same changes nothing");
+    adopted(&mut host, awakening(2, Some(network(2))));
+    assert_ne!(say(&mut host, &changes.replace("/sys", "/run/sys")), before, "another machine knows none of its neighbours");
+    assert!(say(&mut host, addresses).contains(routes));
     adopted(&mut host, awakening(1, Some(network(6))));
     let seen = say(&mut host, addresses);
     assert!(seen.starts_with("10.0.0.6/30\nfd00::6/126\n") && !seen.contains("0.0.2"), "{seen}");

@@ -92,8 +92,17 @@ impl Host {
 
     /// Waits for an agent that somebody else starts. The socket's file stays.
     pub fn listen(path: &Path, patience: Duration) -> Self {
-        let listener = UnixListener::bind(path).unwrap();
-        Self::serve(listener, PathBuf::new(), None, 30, patience)
+        Self::on(UnixListener::bind(path).unwrap(), 30, patience)
+    }
+
+    /// The same on a socket that listens already.
+    pub fn on(listener: UnixListener, grace_seconds: u32, patience: Duration) -> Self {
+        Self::serve(listener, PathBuf::new(), None, grace_seconds, patience)
+    }
+
+    /// Closes the connection, and takes no other.
+    pub fn hang_up(self) {
+        let _ = self.socket.shutdown(std::net::Shutdown::Both);
     }
 
     fn serve(listener: UnixListener, folder: PathBuf, agent: Option<Child>, grace_seconds: u32, patience: Duration) -> Self {

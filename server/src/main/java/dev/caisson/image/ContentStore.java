@@ -156,7 +156,7 @@ final class ContentStore {
     /// @param packages lines of `NAME VERSION`
     String put(Path image, Recipe recipe, List<String> packages) throws IOException, InterruptedException {
         var digest = Digest.of(image);
-        Files.setPosixFilePermissions(image, PosixFilePermissions.fromString("r--------"));
+        Files.setPosixFilePermissions(image, PosixFilePermissions.fromString("r--r--r--"));
         move(image, file(digest));
         var lines = new ArrayList<>(List.of("image " + digest, "template " + recipe.name()));
         packages.forEach(line -> lines.add("package " + line));

@@ -6,8 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.caisson.egress.SealKey;
 import dev.caisson.fake.FakeSandboxes;
 import dev.caisson.json.JsonObject;
+import dev.caisson.policy.WallSettings;
 import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.SandboxException;
+import dev.caisson.sandbox.Tier;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.URI;
@@ -92,6 +94,15 @@ class FrontTest {
             assertThat(status(front, key)).isEqualTo(200);
             assertThat(status(front, "e2b_" + "13".repeat(20))).isEqualTo(401);
         }
+    }
+
+    @Test
+    void wallsAreWhatTheOperatorSaysAndOtherwiseStrict() {
+        assertThat(FrontSettings.parse(List.of()).walls()).isEqualTo(new WallSettings(Tier.MICROVM, false));
+        assertThat(FrontSettings.parse(List.of("--tenant-floor", "gvisor", "--accept-emulated", "yes")).walls()).isEqualTo(new WallSettings(Tier.GVISOR, true));
+        assertThat(FrontSettings.parse(List.of("--accept-emulated", "no")).walls()).isEqualTo(WallSettings.DEFAULT);
+        refused(() -> FrontSettings.parse(List.of("--tenant-floor", "container")), Failure.Code.BAD_REQUEST, "container");
+        refused(() -> FrontSettings.parse(List.of("--accept-emulated", "maybe")), Failure.Code.BAD_REQUEST, "--accept-emulated cannot be 'maybe'");
     }
 
     @Test

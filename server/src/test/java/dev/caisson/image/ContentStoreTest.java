@@ -45,7 +45,7 @@ class ContentStoreTest {
         var digest = put(FIRST, "an image");
         assertThat(digest).isEqualTo(Digest.of(store.file(digest)));
         assertThat(Files.readString(store.file(digest))).isEqualTo("an image");
-        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(store.file(digest)))).isEqualTo("r--------");
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(store.file(digest)))).isEqualTo("r--r--r--");
         assertThat(ContentStore.open(directory.resolve("image")).image(FIRST)).contains(digest);
         assertThat(store.image(SECOND)).isEmpty();
         store.verify(digest, NAME);

@@ -3,6 +3,7 @@ package dev.caisson.lifecycle;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.caisson.sandbox.DriverName;
 import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.SandboxException;
 import dev.caisson.sandbox.SandboxId;
@@ -72,6 +73,6 @@ class IdempotencyTest {
         for (int i = 0; i < 2; i++) {
             assertThatThrownBy(() -> node.create(bad)).isInstanceOfSatisfying(SandboxException.class, e -> assertThat(e.code()).isEqualTo(Failure.Code.TEMPLATE_NOT_FOUND));
         }
-        assertThat(node.create(good).spec()).isEqualTo(good);
+        assertThat(node.create(good).spec()).isEqualTo(good.withDriver(tier == Tier.GVISOR ? DriverName.GVISOR : DriverName.CONTAINER));
     }
 }

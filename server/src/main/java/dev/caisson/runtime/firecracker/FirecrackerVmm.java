@@ -218,7 +218,9 @@ public final class FirecrackerVmm implements Vmm {
     }
 
     @Override
-    public void freeze(Vm vm, Path memory, Path state) throws IOException, InterruptedException {
+    public void freeze(Vm vm, HangUp farewell, Path memory, Path state) throws IOException, InterruptedException {
+        // Whatever it notices: a vsock breaks all connections of a machine that is restored.
+        farewell.hangUp();
         var jail = new Jail(vm);
         jail.prepare(Jail.FROZEN_MEMORY);
         jail.prepare(Jail.FROZEN_STATE);

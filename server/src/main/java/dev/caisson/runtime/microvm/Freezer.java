@@ -58,8 +58,8 @@ final class Freezer {
                 MicrovmDriver.furnish(vm, vmm, cgroups);
                 vmm.start(vm, GuestKernel.open(home.guest()));
                 guest.warmUp(origin.warmUp());
+                vmm.freeze(vm, guest::close, draft.memory(), draft.state());
             }
-            vmm.freeze(vm, draft.memory(), draft.state());
             SparseFiles.copy(vm.disk(), draft.disk());
         } finally {
             release(vm);

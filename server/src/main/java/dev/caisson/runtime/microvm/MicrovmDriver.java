@@ -111,7 +111,7 @@ public final class MicrovmDriver implements Driver {
         return new Origin(vmm.fingerprint(), kernel.digest(), kernel.commandLine(vmm.home()), boot.image(), shape(boot.spec().limits()), boot.warmUp());
     }
 
-    /// Cgroup, tap and workshop: what a machine has, whether it is booted or restored.
+    /// Cgroup, tap, way home: what a machine has, whether it is booted or restored.
     static void furnish(Vm vm, Vmm vmm, Cgroups cgroups) throws IOException, InterruptedException {
         var memory = new ByteSize(vm.shape().memory().bytes() + vmm.overhead().bytes());
         cgroups.create(vm.cgroup(), new CgroupLimits(Math.max(1000 * vm.shape().vcpus(), START_CPU_MILLIS), memory, vm.shape().vcpus() + VMM_THREADS));
@@ -120,8 +120,6 @@ public final class MicrovmDriver implements Driver {
         }
         Files.setPosixFilePermissions(vm.agentSocket().getParent(), PosixFilePermissions.fromString("rwx--x--x"));
         give(vm.agentSocket(), vm.user(), "rw-------");
-        Files.createDirectory(vm.workshop());
-        give(vm.workshop(), vm.user(), "rwx------");
     }
 
     static void give(Path path, int user, String permissions) throws IOException {

@@ -20,6 +20,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /// The agent of a machine that will be frozen: it is told to wait for ever, and to start what its copies are to find running.
 ///
@@ -38,6 +39,7 @@ final class TemplateGuest implements AutoCloseable {
     private static final String FAMILIAR = "for shell in sh bash; do $shell -c :; done; python3 -c pass; git --version; sync; true";
 
     private final ServerSocketChannel door;
+    private @Nullable Agent agent;
 
     private TemplateGuest(ServerSocketChannel door) {
         this.door = door;
@@ -64,11 +66,13 @@ final class TemplateGuest implements AutoCloseable {
                 throw new IOException("the agent of a template did not say hello within " + HELLO.toSeconds() + " s");
             }
         }
-        try (Agent agent = Agent.greet(door.accept(), "template", NEVER, GREETING)) {
+        Agent greeted = Agent.greet(door.accept(), "template", NEVER, GREETING);
+        agent = greeted;
+        try {
             if (warmUp.isPresent()) {
-                begin(agent, warmUp.get());
+                begin(greeted, warmUp.get());
             }
-            run(agent, FAMILIAR);
+            run(greeted, FAMILIAR);
         } catch (SandboxException e) {
             throw new IOException("a template's warm-up failed: " + e.getMessage(), e);
         }
@@ -117,6 +121,10 @@ final class TemplateGuest implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
+        // First nobody is let in any more.
         door.close();
+        if (agent != null) {
+            agent.close();
+        }
     }
 }

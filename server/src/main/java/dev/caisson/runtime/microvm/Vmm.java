@@ -38,11 +38,19 @@ public interface Vmm {
     /// Errors: an [IOException] whose message names what failed and the VMM's own last words; so for all below.
     void start(Vm vm, GuestKernel guest) throws IOException, InterruptedException;
 
+    /// Ends a connection.
+    @FunctionalInterface
+    interface HangUp {
+        void hangUp() throws IOException;
+    }
+
     /// Stops a machine that [#start] began and writes what it is into two new files; its disk is its file. The VMM has ended when this returns.
     ///
+    /// @param farewell ends the connection of the machine's agent. It is frozen when the guest has noticed that: a copy looks for its own host then, and does not take that for the one
+    ///     before
     /// @param memory the guest's memory, as sparse as it can be
     /// @param state everything else
-    void freeze(Vm vm, Path memory, Path state) throws IOException, InterruptedException;
+    void freeze(Vm vm, HangUp farewell, Path memory, Path state) throws IOException, InterruptedException;
 
     /// Starts a machine from a snapshot, as its copy: nothing that it does reaches the snapshot's files. Returns when the guest runs.
     ///

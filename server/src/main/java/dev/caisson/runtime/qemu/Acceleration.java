@@ -5,13 +5,15 @@ import dev.caisson.sandbox.DriverName;
 /// What runs the guest's instructions.
 enum Acceleration {
     /// The processor itself; the guest sees all of it that KVM can give.
-    KVM("kvm", "host", ""),
+    KVM("kvm", "host", Acceleration.RESTART),
     /// QEMU, one host thread for each of the guest's processors.
-    TCG("tcg,thread=multi,tb-size=" + Acceleration.TRANSLATED_MIB, "max",
-            " no_timer_check tsc=reliable initcall_blacklist=jent_mod_init,load_system_certificate_list,crypto_kdf108_init");
+    TCG("tcg,thread=multi,tb-size=" + Acceleration.TRANSLATED_MIB, "max", Acceleration.RESTART + " no_timer_check tsc=reliable");
+
+    /// By a triple fault. There is no keyboard controller to ask, and the kernel would wait for it, emulated for two seconds.
+    private static final String RESTART = " reboot=t";
 
     /// Room for translated instructions; full, it is emptied. Part of what every machine takes of its own.
-    static final int TRANSLATED_MIB = 32;
+    static final int TRANSLATED_MIB = 64;
 
     private final String accelerator;
     private final String processor;

@@ -68,16 +68,16 @@ record CommandLine(Acceleration acceleration) {
 
     private static List<String> devices(Vm vm) {
         return List.of(
-                "-drive", "if=none,id=root,file=" + ROOT + ",format=raw,readonly=on,aio=threads" + throttled(vm.rates()),
+                "-drive", "if=none,id=root,file=" + ROOT + ",format=raw,file.locking=off,readonly=on,aio=threads" + throttled(vm.rates()),
                 "-device", "virtio-blk-device,drive=root",
                 // Nothing of it outlives a crash of the host, so nothing needs to reach the host's disk at once.
-                "-drive", "if=none,id=disk,file=" + DISK + ",format=raw,cache=unsafe,aio=threads,discard=unmap" + throttled(vm.rates()),
+                "-drive", "if=none,id=disk,file=" + DISK + ",format=raw,file.locking=off,cache=unsafe,aio=threads,discard=unmap" + throttled(vm.rates()),
                 "-device", "virtio-blk-device,drive=disk",
                 "-netdev", "tap,id=net,ifname=" + vm.tap() + ",script=no,downscript=no,vhost=off",
                 "-device", "virtio-net-device,netdev=net,mac=" + MAC,
                 "-device", "virtio-serial-device,max_ports=2",
                 "-chardev", "socket,id=agent,path=" + DOOR + "/" + vm.agentSocket().getFileName() + ",reconnect=1",
-                "-device", "virtserialport,chardev=agent,name=" + QemuVmm.PORT,
+                "-device", "virtserialport,id=agent,chardev=agent,name=" + QemuVmm.PORT,
                 "-device", "virtio-rng-device",
                 "-chardev", "socket,id=qmp,path=" + Jail.SCRATCH + "/" + QMP + ",server=on,wait=off",
                 "-mon", "chardev=qmp,mode=control");

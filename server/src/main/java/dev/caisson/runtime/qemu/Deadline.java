@@ -6,10 +6,10 @@ import java.time.Duration;
 /// When something has to be done.
 ///
 /// @param nanos of [System#nanoTime]
-/// @param what is to be done till then; begins its error
-record Deadline(long nanos, String what, Duration bound) {
-    static Deadline in(Duration bound, String what) {
-        return new Deadline(System.nanoTime() + bound.toNanos(), what, bound);
+/// @param bound how long there was
+record Deadline(long nanos, Duration bound) {
+    static Deadline in(Duration bound) {
+        return new Deadline(System.nanoTime() + bound.toNanos(), bound);
     }
 
     /// What is left, in whole milliseconds, 1 at least.
@@ -18,7 +18,7 @@ record Deadline(long nanos, String what, Duration bound) {
     long millis() throws IOException {
         long left = nanos - System.nanoTime();
         if (left <= 0) {
-            throw new IOException(what + " took longer than " + bound.toSeconds() + " s");
+            throw new IOException("not done within " + bound.toMillis() / 1000.0 + " s");
         }
         return Math.max(1, left / 1_000_000);
     }

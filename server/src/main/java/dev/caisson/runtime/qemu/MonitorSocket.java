@@ -26,9 +26,7 @@ record MonitorSocket(Cgroups cgroups) {
     Qmp dial(Vm vm, Deadline deadline, Hope running) throws IOException, InterruptedException {
         while (true) {
             for (int process : cgroups.processes(vm.cgroup())) {
-                var path = Path.of("/proc/" + process + "/root" + Jail.SCRATCH + "/" + CommandLine.QMP);
-                var owner = owner(path, vm.user());
-                var channel = owner.isPresent() ? connect(path, owner.get()) : Optional.<SocketChannel>empty();
+                var channel = connect(Path.of("/proc/" + process + "/root" + Jail.SCRATCH + "/" + CommandLine.QMP), vm.user());
                 if (channel.isPresent()) {
                     return new Qmp(channel.get());
                 }
@@ -56,7 +54,14 @@ record MonitorSocket(Cgroups cgroups) {
         }
     }
 
-    /// Empty when nobody listens (yet), or has no room for one more.
+    /// Empty when that user has no socket there (yet), or nobody listens, or has no room for one more.
+    ///
+    /// Errors: an [IOException] when another one listens.
+    static Optional<SocketChannel> connect(Path path, int user) throws IOException {
+        var owner = owner(path, user);
+        return owner.isPresent() ? connect(path, owner.get()) : Optional.empty();
+    }
+
     private static Optional<SocketChannel> connect(Path path, Object owner) throws IOException {
         var channel = SocketChannel.open(StandardProtocolFamily.UNIX);
         try {

@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
 
@@ -144,97 +145,116 @@ public final class QemuVmm implements Vmm {
 
     @Override
     public void start(Vm vm, GuestKernel kernel) throws IOException, InterruptedException {
-        var deadline = Deadline.in(START_BOUND, "starting " + vm.name() + " in QEMU");
-        var places = Places.make(vm.workshop());
-        var memory = new MemoryFile(places.memory());
-        memory.create(vm.shape().memory().bytes(), vm.user());
-        var jail = jail(vm, places)
-                .writable(places.memory(), CommandLine.MEMORY)
-                .readable(places.out(), CommandLine.OUT)
-                .readable(kernel.vmlinux(), CommandLine.KERNEL)
-                .readable(kernel.initramfs(), CommandLine.INITRAMFS);
-        long largest = Math.max(Files.size(vm.disk()), vm.shape().memory().bytes());
-        var command = jail.command(largest, "", commandLine.boot(vm, parameters(kernel)));
-        try (var running = RunningVmm.start(command, Path.of("/dev/null"), cgroups.joinFiles(vm.cgroup()));
-                var qmp = monitors.dial(vm, deadline, running::check)) {
-            converse(running, () -> qmp.obey(deadline, Qmp.NEGOTIATE));
-        }
-    }
-
-    @Override
-    public void freeze(Vm vm, Path memory, Path state) throws IOException, InterruptedException {
-        var deadline = Deadline.in(FREEZE_BOUND, "freezing " + vm.name() + " in QEMU");
-        var places = new Places(vm.workshop());
-        byte[] bytes;
-        try (var socket = StateSocket.listen(places.stateSocket(), vm.user()); var qmp = monitors.dial(vm, deadline, () -> requireProcess(vm))) {
-            qmp.obey(deadline, Qmp.NEGOTIATE, Qmp.STATE_WITHOUT_MEMORY, Qmp.sendTo(CommandLine.OUT + "/" + places.stateSocket().getFileName()));
-            // Then it has been dialed.
-            qmp.await(deadline, event -> event.status().equals("active") || event.status().equals("completed"));
-            bytes = socket.receive(deadline);
-            qmp.await(deadline, event -> event.status().equals("completed"));
-            qmp.tell(deadline, Qmp.QUIT);
-        }
-        while (!cgroups.processes(vm.cgroup()).isEmpty()) {
-            deadline.pause();
-        }
-        new MemoryFile(places.memory()).moveTo(memory, vm.shape().memory().bytes());
-        Files.write(state, bytes, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+        doing("start", vm, () -> {
+            var places = Places.make(vm.workshop());
+            new MemoryFile(places.memory()).create(vm.shape().memory().bytes(), vm.user());
+            var jail = jail(vm, places)
+                    .writable(places.memory(), CommandLine.MEMORY)
+                    .readable(places.out(), CommandLine.OUT)
+                    .readable(kernel.vmlinux(), CommandLine.KERNEL)
+                    .readable(kernel.initramfs(), CommandLine.INITRAMFS);
+            long largest = Math.max(Files.size(vm.disk()), vm.shape().memory().bytes());
+            launch(vm, Path.of("/dev/null"), jail.command(largest, "", commandLine.boot(vm, parameters(kernel))), START_BOUND, (qmp, deadline) -> qmp.obey(deadline, Qmp.NEGOTIATE));
+        });
     }
 
     @Override
     public void restore(Vm vm, Snapshot snapshot) throws IOException, InterruptedException {
-        var memory = snapshot.memory().orElseThrow(() -> new IOException("the snapshot's memory is not held in this process"));
-        if (memory.bytes() != vm.shape().memory().bytes()) {
-            throw new IOException("the snapshot is of a machine with " + memory.bytes() + " bytes of memory, not " + vm.shape().memory().bytes());
-        }
-        var deadline = Deadline.in(RESTORE_BOUND, "restoring " + vm.name() + " in QEMU");
-        var places = Places.make(vm.workshop());
-        Files.write(places.state(), snapshot.state(), StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
-        var command = jail(vm, places).command(Files.size(vm.disk()), memory.path().toString(), commandLine.restore(vm));
-        try (var running = RunningVmm.start(command, places.state(), cgroups.joinFiles(vm.cgroup()));
-                var qmp = monitors.dial(vm, deadline, running::check)) {
-            Files.delete(places.state());
-            converse(running, () -> {
+        doing("restore", vm, () -> {
+            var memory = snapshot.memory().orElseThrow(() -> new IOException("the snapshot's memory is not held in this process"));
+            if (memory.bytes() != vm.shape().memory().bytes()) {
+                throw new IOException("the snapshot is of a machine with " + memory.bytes() + " bytes of memory, not " + vm.shape().memory().bytes());
+            }
+            var places = Places.make(vm.workshop());
+            Files.write(places.state(), snapshot.state(), StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+            var command = jail(vm, places).command(Files.size(vm.disk()), memory.path().toString(), commandLine.restore(vm));
+            launch(vm, places.state(), command, RESTORE_BOUND, (qmp, deadline) -> {
                 qmp.obey(deadline, Qmp.NEGOTIATE, Qmp.STATE_WITHOUT_MEMORY, Qmp.RECEIVE_FROM_INPUT, Qmp.CONTINUE);
                 qmp.await(deadline, event -> event.name().equals("RESUME"));
+            });
+            Files.delete(places.state());
+        });
+    }
+
+    private interface Conversation {
+        void take(Qmp qmp, Deadline deadline) throws IOException;
+    }
+
+    private void launch(Vm vm, Path input, List<String> command, Duration bound, Conversation first) throws IOException, InterruptedException {
+        var deadline = Deadline.in(bound);
+        try (var running = RunningVmm.start(command, input, cgroups.joinFiles(vm.cgroup()))) {
+            running.hear(() -> {
+                try (var qmp = monitors.dial(vm, deadline, running::check)) {
+                    first.take(qmp, deadline);
+                }
             });
         }
     }
 
     @Override
+    public void freeze(Vm vm, HangUp farewell, Path memory, Path state) throws IOException, InterruptedException {
+        doing("freeze", vm, () -> {
+            var deadline = Deadline.in(FREEZE_BOUND);
+            var places = new Places(vm.workshop());
+            byte[] bytes = send(vm, farewell, places.stateSocket(), deadline);
+            while (!cgroups.processes(vm.cgroup()).isEmpty()) {
+                deadline.pause();
+            }
+            new MemoryFile(places.memory()).moveTo(memory, vm.shape().memory().bytes());
+            Files.write(state, bytes, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+        });
+    }
+
+    /// Has it send its state, which stops it, and end.
+    private byte[] send(Vm vm, HangUp farewell, Path to, Deadline deadline) throws IOException, InterruptedException {
+        try (var socket = StateSocket.listen(to, vm.user()); var qmp = monitors.dial(vm, deadline, () -> requireProcess(vm))) {
+            qmp.obey(deadline, Qmp.NEGOTIATE);
+            farewell.hangUp();
+            // The agent closes its port, and opens it again for the next host. QEMU tells of what happens within a second as one.
+            qmp.await(deadline, event -> event.status().equals(Said.PORT_OPENED));
+            qmp.obey(deadline, Qmp.STATE_WITHOUT_MEMORY, Qmp.sendTo(CommandLine.OUT + "/" + to.getFileName()));
+            // Then it has dialed.
+            qmp.await(deadline, event -> event.status().equals("active") || event.status().equals("completed"));
+            byte[] bytes = socket.receive(deadline);
+            qmp.await(deadline, event -> event.status().equals("completed"));
+            qmp.quit(deadline);
+            return bytes;
+        }
+    }
+
+    @Override
     public void pause(Vm vm) throws IOException, InterruptedException {
-        command(vm, "pausing", Qmp.STOP);
+        doing("pause", vm, () -> command(vm, Qmp.STOP));
     }
 
     @Override
     public void resume(Vm vm) throws IOException, InterruptedException {
-        command(vm, "resuming", Qmp.CONTINUE);
+        doing("resume", vm, () -> command(vm, Qmp.CONTINUE));
     }
 
-    private void command(Vm vm, String doing, String command) throws IOException, InterruptedException {
-        var deadline = Deadline.in(PAUSE_BOUND, doing + " " + vm.name() + " in QEMU");
+    private void command(Vm vm, String command) throws IOException, InterruptedException {
+        var deadline = Deadline.in(PAUSE_BOUND);
         try (var qmp = monitors.dial(vm, deadline, () -> requireProcess(vm))) {
             qmp.obey(deadline, Qmp.NEGOTIATE, command);
         }
     }
 
-    private void requireProcess(Vm vm) throws IOException {
-        if (cgroups.processes(vm.cgroup()).isEmpty()) {
-            throw new IOException("the QEMU of " + vm.name() + " has ended");
+    @FunctionalInterface
+    interface Task {
+        void run() throws IOException, InterruptedException;
+    }
+
+    private static void doing(String what, Vm vm, Task task) throws IOException, InterruptedException {
+        try {
+            task.run();
+        } catch (IOException e) {
+            throw new IOException("QEMU cannot " + what + " " + vm.name() + ": " + e.getMessage(), e);
         }
     }
 
-    @FunctionalInterface
-    private interface Conversation {
-        void take() throws IOException;
-    }
-
-    /// What goes wrong in a first conversation, QEMU itself says best why.
-    private static void converse(RunningVmm running, Conversation conversation) throws IOException {
-        try {
-            conversation.take();
-        } catch (IOException e) {
-            throw new IOException(e.getMessage() + ": " + running.words(), e);
+    private void requireProcess(Vm vm) throws IOException {
+        if (cgroups.processes(vm.cgroup()).isEmpty()) {
+            throw new IOException("it has ended");
         }
     }
 

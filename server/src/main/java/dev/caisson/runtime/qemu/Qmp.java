@@ -2,6 +2,8 @@ package dev.caisson.runtime.qemu;
 
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.io.Serial;
+import java.net.SocketException;
 import java.nio.ByteBuffer;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
@@ -24,12 +26,21 @@ final class Qmp implements AutoCloseable {
     static final String RECEIVE_FROM_INPUT = "{\"execute\":\"migrate-incoming\",\"arguments\":{\"uri\":\"fd:0\"}}";
     static final String STOP = "{\"execute\":\"stop\"}";
     static final String CONTINUE = "{\"execute\":\"cont\"}";
-    static final String QUIT = "{\"execute\":\"quit\"}";
 
+    private static final String QUIT = "{\"execute\":\"quit\"}";
     /// The longest line of a well-behaved QEMU is its greeting, of some 200 bytes.
     static final int MAX_LINE_BYTES = 64 * 1024;
     /// A well-behaved QEMU says at most a dozen things before what is waited for.
     static final int MAX_LINES = 1000;
+
+    private static final class HungUpException extends IOException {
+        @Serial
+        private static final long serialVersionUID = 1;
+
+        HungUpException(IOException cause) {
+            super("QEMU's monitor hung up", cause);
+        }
+    }
 
     private final SocketChannel channel;
     private final Selector selector;
@@ -54,7 +65,7 @@ final class Qmp implements AutoCloseable {
     ///
     /// Errors: an [IOException] with QEMU's reason when it refuses one; then those behind it may have been obeyed.
     void obey(Deadline deadline, String... commands) throws IOException {
-        send(deadline, String.join("\n", commands) + "\n");
+        send(String.join("\n", commands) + "\n");
         for (String command : commands) {
             Said answer = next(deadline);
             while (!(answer instanceof Said.Done)) {
@@ -69,9 +80,16 @@ final class Qmp implements AutoCloseable {
         }
     }
 
-    /// Sends one after which QEMU may hang up before it answers.
-    void tell(Deadline deadline, String command) throws IOException {
-        send(deadline, command + "\n");
+    /// Ends QEMU and waits until it hangs up: one that is hung up upon forgets what it was asked.
+    void quit(Deadline deadline) throws IOException {
+        send(QUIT + "\n");
+        try {
+            while (true) {
+                next(deadline);
+            }
+        } catch (HungUpException _) {
+            // As it should.
+        }
     }
 
     /// Waits for an event.
@@ -91,19 +109,23 @@ final class Qmp implements AutoCloseable {
         }
     }
 
-    private void send(Deadline deadline, String text) throws IOException {
+    private void send(String text) throws IOException {
         var bytes = ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
-        // A few hundred bytes: a peer that does not take them at once does not read at all.
-        while (bytes.hasRemaining()) {
-            if (channel.write(bytes) == 0) {
-                throw new IOException(deadline.what() + ": QEMU's monitor does not read");
+        try {
+            // A few hundred bytes: a peer that does not take them at once does not read at all.
+            while (bytes.hasRemaining()) {
+                if (channel.write(bytes) == 0) {
+                    throw new IOException("QEMU's monitor does not read");
+                }
             }
+        } catch (SocketException e) {
+            throw new HungUpException(e);
         }
     }
 
     private Said next(Deadline deadline) throws IOException {
         if (++lines > MAX_LINES) {
-            throw new IOException(deadline.what() + ": QEMU's monitor says too much");
+            throw new IOException("QEMU's monitor says too much");
         }
         return Said.read(line(deadline));
     }
@@ -119,7 +141,7 @@ final class Qmp implements AutoCloseable {
                 }
             }
             if (looked == MAX_LINE_BYTES) {
-                throw new IOException(deadline.what() + ": QEMU's monitor said a line of more than " + MAX_LINE_BYTES + " bytes");
+                throw new IOException("QEMU's monitor said a line of more than " + MAX_LINE_BYTES + " bytes");
             }
             fill(deadline);
         }
@@ -133,13 +155,15 @@ final class Qmp implements AutoCloseable {
                 selector.select(deadline.millis());
                 selector.selectedKeys().clear();
                 if (Thread.currentThread().isInterrupted()) {
-                    throw new InterruptedIOException(deadline.what() + ": interrupted");
+                    throw new InterruptedIOException("interrupted");
                 }
                 count = channel.read(read);
             }
             if (count < 0) {
-                throw new IOException(deadline.what() + ": QEMU hung up");
+                throw new SocketException("closed");
             }
+        } catch (SocketException e) {
+            throw new HungUpException(e);
         } finally {
             read.flip();
         }

@@ -16,7 +16,10 @@ sealed interface Said {
     record Refused(String why) implements Said {}
 
     /// @param name such as `MIGRATION`
-    /// @param status of a migration; empty for other events
+    /// Status of an event that tells that the guest has opened its port.
+    String PORT_OPENED = "opened";
+
+    /// @param status of a migration, or of the guest's end of a port; empty for other events
     record Event(String name, String status) implements Said {}
 
     /// Errors: an [IOException] when it is nothing of the kind.
@@ -26,7 +29,11 @@ sealed interface Said {
             if (object.has("event")) {
                 var data = object.child("data").orElseGet(JsonObject::empty);
                 String name = object.text("event");
-                return new Event(name, name.equals("MIGRATION") ? data.text("status") : "");
+                return new Event(name, switch (name) {
+                    case "MIGRATION" -> data.text("status");
+                    case "VSERPORT_CHANGE" -> data.truth("open") ? PORT_OPENED : "closed";
+                    default -> "";
+                });
             }
             if (object.names().contains("return")) {
                 return new Done();

@@ -85,7 +85,7 @@ final class StateSocket implements AutoCloseable {
         selector.select(deadline.millis());
         selector.selectedKeys().clear();
         if (Thread.currentThread().isInterrupted()) {
-            throw new InterruptedIOException(deadline.what() + ": interrupted");
+            throw new InterruptedIOException("interrupted");
         }
     }
 

@@ -140,7 +140,7 @@ final class FirecrackerMeasure {
         var memory = lab.guests.resolve("memory");
         var state = lab.guests.resolve("state");
         long start = System.nanoTime();
-        vmm.freeze(vm, memory, state);
+        vmm.freeze(vm, () -> {}, memory, state);
         System.out.printf(Locale.ROOT, "freeze of %d MiB: %.0f ms%n", Lab.MEMORY.bytes() >> 20, (System.nanoTime() - start) / 1e6);
         Files.setPosixFilePermissions(memory, PosixFilePermissions.fromString("r--r--r--"));
         lab.release(vm);

@@ -134,7 +134,7 @@ class FirecrackerVmmTest {
         var directory = Files.createTempDirectory(lab.guests, "snapshot");
         var memory = directory.resolve("memory");
         var state = directory.resolve("state");
-        vmm.freeze(vm, memory, state);
+        vmm.freeze(vm, () -> {}, memory, state);
         Files.setPosixFilePermissions(memory, PosixFilePermissions.fromString("r--r--r--"));
         return new Snapshot(Optional.empty(), memory, Files.readAllBytes(state), vm.disk());
     }

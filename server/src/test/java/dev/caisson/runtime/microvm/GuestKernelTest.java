@@ -54,4 +54,23 @@ class GuestKernelTest {
         Files.writeString(directory.resolve("manifest"), text);
         assertThatThrownBy(() -> GuestKernel.open(directory)).isInstanceOf(IOException.class).hasMessageContaining("caisson setup");
     }
+
+    /// Set-up exchanges a link.
+    @Test
+    void keepsItsFilesWhenSetUpMakesOthers(@TempDir Path home) throws IOException {
+        Path link = Files.createSymbolicLink(home.resolve("guest"), directory);
+        GuestKernel before = GuestKernel.open(link);
+        Path fresh = Files.createDirectory(home.resolve("guest-2"));
+        Files.copy(directory.resolve("vmlinux"), fresh.resolve("vmlinux"));
+        Files.writeString(fresh.resolve("initramfs"), "another archive");
+        Files.writeString(fresh.resolve("manifest"), Files.readString(directory.resolve("manifest"))
+                .replace(Sha256.of(directory.resolve("initramfs")), Sha256.of(fresh.resolve("initramfs"))));
+        Files.delete(link);
+        Files.createSymbolicLink(link, fresh);
+        GuestKernel after = GuestKernel.open(link);
+
+        assertThat(Files.readString(before.initramfs())).isEqualTo("an archive");
+        assertThat(Files.readString(after.initramfs())).isEqualTo("another archive");
+        assertThat(after.digest()).isNotEqualTo(before.digest());
+    }
 }

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
+import java.nio.channels.SelectableChannel;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
 import java.nio.channels.ServerSocketChannel;
@@ -31,7 +32,7 @@ final class Guest implements AutoCloseable {
 
     static Guest of(Vm vm) throws IOException {
         var door = vm.agentSocket().getParent();
-        Files.createDirectory(door);
+        Files.createDirectories(door);
         var listener = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
         listener.bind(UnixDomainSocketAddress.of(vm.agentSocket()));
         Files.setAttribute(vm.agentSocket(), "unix:uid", vm.user());
@@ -56,11 +57,24 @@ final class Guest implements AutoCloseable {
     }
 
     String ask(String question) throws IOException {
+        say(question);
+        return line();
+    }
+
+    void say(String question) throws IOException {
         channel().write(ByteBuffer.wrap((question + "\n").getBytes(StandardCharsets.UTF_8)));
+    }
+
+    String line() throws IOException {
         return line(System.nanoTime() + BOUND.toNanos());
     }
 
-    /// Like a node that goes: nobody listens for a moment, then he listens again.
+    boolean isSilentFor(Duration time) throws InterruptedException, IOException {
+        Thread.sleep(time);
+        return channel().read(read.clear()) == 0;
+    }
+
+    /// Like a node that goes: nobody listens any more.
     void hangUp() throws IOException {
         channel().close();
         listener.close();
@@ -91,7 +105,7 @@ final class Guest implements AutoCloseable {
         return line;
     }
 
-    private static void await(java.nio.channels.SelectableChannel channel, int operation, long until) throws IOException {
+    private static void await(SelectableChannel channel, int operation, long until) throws IOException {
         try (var selector = Selector.open()) {
             channel.register(selector, operation);
             long left = (until - System.nanoTime()) / 1_000_000;

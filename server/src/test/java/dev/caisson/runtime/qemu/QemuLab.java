@@ -21,6 +21,7 @@ import dev.caisson.sandbox.DriverName;
 import dev.caisson.sandbox.Resource;
 import dev.caisson.sandbox.ResourceKind;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -106,7 +107,7 @@ final class QemuLab {
         cgroups.create(vm.cgroup(), new CgroupLimits(2000, ByteSize.mib(SHAPE.memory().bytes() / (1 << 20) + OVERHEAD.bytes() / (1 << 20)), 256));
         new NetworkNamespace(network).create();
         Tap.make(network, user, OptionalLong.empty());
-        try (var disk = new java.io.RandomAccessFile(vm.disk().toFile(), "rw")) {
+        try (var disk = new RandomAccessFile(vm.disk().toFile(), "rw")) {
             disk.setLength(SHAPE.disk().bytes());
         }
         Files.setPosixFilePermissions(vm.disk(), PosixFilePermissions.fromString("rw-------"));
@@ -122,10 +123,9 @@ final class QemuLab {
         vmm.start(template.vm(), guest);
         template.awaitHello(Duration.ofSeconds(60));
         template.ask("keep " + kept);
-        template.hangUp();
         var memory = home.path().resolve("memory" + made);
         var state = home.path().resolve("state" + made);
-        vmm.freeze(template.vm(), memory, state);
+        vmm.freeze(template.vm(), template::hangUp, memory, state);
         var disk = home.path().resolve("disk" + made);
         SparseFiles.copy(template.vm().disk(), disk);
         release(template.vm());

@@ -4,6 +4,7 @@
  *   keep N          keeps N in memory; recall says it
  *   write N         writes byte N over the first MiB of /dev/vdb; read says its first byte
  *   random          8 bytes of the kernel's, in hex
+ *   run COMMAND     has the root image's shell obey it; says its exit status
  *   spin            keeps the processor busy for ever, in another process
  *   shout           floods the console for ever, in another process
  *   net             the hardware address of eth0
@@ -94,6 +95,19 @@ static void fill(int value) {
     tell(port, "filled %zu\n", size >> 20);
 }
 
+static void run(const char *command) {
+    int status = -1;
+    pid_t child = fork();
+    if (child == 0) {
+        mkdir("/image", 0755);
+        mount("/dev/vda", "/image", "erofs", MS_RDONLY, "");
+        if (chroot("/image") == 0 && chdir("/") == 0) execl("/bin/sh", "sh", "-c", command, NULL);
+        _exit(126);
+    }
+    waitpid(child, &status, 0);
+    tell(port, "%d\n", WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+}
+
 static void obey(const char *command) {
     static int kept;
     if (strcmp(command, "ping") == 0) {
@@ -118,6 +132,8 @@ static void obey(const char *command) {
         int n = pread(fd, block, sizeof block, 0);
         tell(port, n > 0 ? "%d\n" : "failed\n", block[0]);
         close(fd);
+    } else if (strncmp(command, "run ", 4) == 0) {
+        run(command + 4);
     } else if (strcmp(command, "random") == 0) {
         uint64_t random = 0;
         getrandom(&random, sizeof random, 0);
