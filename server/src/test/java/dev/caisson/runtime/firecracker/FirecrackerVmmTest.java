@@ -229,7 +229,7 @@ class FirecrackerVmmTest {
             }
             ProcessHandle.of(pid).ifPresent(ProcessHandle::destroyForcibly);
         });
-        assertThatThrownBy(() -> lab.vmm().freeze(vm, lab.guests.resolve("never"), lab.guests.resolve("neither"))).isInstanceOf(IOException.class).hasMessageContaining("/snapshot/create");
+        assertThatThrownBy(() -> lab.vmm().freeze(vm, () -> {}, lab.guests.resolve("never"), lab.guests.resolve("neither"))).isInstanceOf(IOException.class).hasMessageContaining("/snapshot/create");
         assertThat(lab.guests.resolve("never")).doesNotExist();
     }
 
