@@ -205,11 +205,16 @@ int main(void) {
         reboot(RB_AUTOBOOT);
     }
     modules();
-    port = open_port("caisson.agent");
     for (;;) {
-        struct pollfd wait = {port, POLLOUT, 0};
-        poll(&wait, 1, -1);
-        if (wait.revents & POLLHUP) { usleep(1000); continue; }
-        if (wait.revents & POLLOUT) serve();
+        port = open_port("caisson.agent");
+        for (;;) {
+            struct pollfd wait = {port, POLLOUT, 0};
+            poll(&wait, 1, -1);
+            if (wait.revents & POLLHUP) usleep(1000);
+            else if (wait.revents & POLLOUT) break;
+        }
+        serve();
+        /* As the agent does: that its host has gone is seen from outside when the port opens again. */
+        close(port);
     }
 }
