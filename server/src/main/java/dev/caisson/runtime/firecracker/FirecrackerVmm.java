@@ -15,10 +15,13 @@ import dev.caisson.sandbox.Failure;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
@@ -47,6 +50,7 @@ public final class FirecrackerVmm implements Vmm {
     private final Supplier<Optional<GuestKernel>> guest;
     private final @Nullable Console console;
     private volatile @Nullable Optional<String> known;
+    private volatile @Nullable Fingerprint fingerprint;
 
     /// @param firecracker the program; its name holds `firecracker`, by the jailer's wish
     /// @param jailer of the same release
@@ -120,10 +124,20 @@ public final class FirecrackerVmm implements Vmm {
         }
     }
 
+    /// Asked at every start, so asked of the program once; of another one in its place again.
     @Override
     public String fingerprint() throws IOException, InterruptedException {
-        return "firecracker " + programs.version() + ", " + HostCpu.line();
+        var file = Files.readAttributes(programs.firecracker(), BasicFileAttributes.class);
+        var known = fingerprint;
+        if (known == null || !known.made.equals(file.lastModifiedTime()) || !Objects.equals(known.inode, file.fileKey())) {
+            known = new Fingerprint(file.lastModifiedTime(), file.fileKey(), "firecracker " + programs.version() + ", " + HostCpu.line());
+            fingerprint = known;
+        }
+        return known.line;
     }
+
+    /// @param made when the program was
+    private record Fingerprint(FileTime made, @Nullable Object inode, String line) {}
 
     @Override
     public void start(Vm vm, GuestKernel guest) throws IOException, InterruptedException {

@@ -35,6 +35,7 @@ public final class QemuVmm implements Vmm {
     private static final Duration START_BOUND = Duration.ofSeconds(20);
     private static final Duration RESTORE_BOUND = Duration.ofSeconds(10);
     private static final Duration FREEZE_BOUND = Duration.ofSeconds(60);
+    private static final Duration FAREWELL_BOUND = Duration.ofSeconds(20);
     private static final Duration PAUSE_BOUND = Duration.ofSeconds(10);
 
     private final DriverName kind;
@@ -123,8 +124,8 @@ public final class QemuVmm implements Vmm {
     public String fingerprint() throws IOException, InterruptedException {
         return "qemu " + version().text() + ", microvm, firmware " + programs.firmware() + ", " + switch (acceleration) {
             case KVM -> "kvm, " + HostCpu.line();
-            case TCG -> "tcg " + acceleration.processor() + ", tsc " + kilohertz() + " kHz";
-        };
+            case TCG -> "tcg, tsc " + kilohertz() + " kHz";
+        } + ", machine " + commandLine.digest(parameters());
     }
 
     /// Before 8.2 it opens the file for writing.
@@ -154,7 +155,7 @@ public final class QemuVmm implements Vmm {
                     .readable(kernel.vmlinux(), CommandLine.KERNEL)
                     .readable(kernel.initramfs(), CommandLine.INITRAMFS);
             long largest = Math.max(Files.size(vm.disk()), vm.shape().memory().bytes());
-            launch(vm, Path.of("/dev/null"), jail.command(largest, "", commandLine.boot(vm, parameters(kernel))), START_BOUND, (qmp, deadline) -> qmp.obey(deadline, Qmp.NEGOTIATE));
+            launch(vm, Path.of("/dev/null"), jail.command(largest, "", commandLine.boot(vm, kernel.commandLine(home()) + parameters())), START_BOUND, (qmp, deadline) -> qmp.obey(deadline, Qmp.NEGOTIATE));
         });
     }
 
@@ -210,8 +211,7 @@ public final class QemuVmm implements Vmm {
         try (var socket = StateSocket.listen(to, vm.user()); var qmp = monitors.dial(vm, deadline, () -> requireProcess(vm))) {
             qmp.obey(deadline, Qmp.NEGOTIATE);
             farewell.hangUp();
-            // The agent closes its port, and opens it again for the next host. QEMU tells of what happens within a second as one.
-            qmp.await(deadline, event -> event.status().equals(Said.PORT_OPENED));
+            awaitNextHost(qmp);
             qmp.obey(deadline, Qmp.STATE_WITHOUT_MEMORY, Qmp.sendTo(CommandLine.OUT + "/" + to.getFileName()));
             // Then it has dialed.
             qmp.await(deadline, event -> event.status().equals("active") || event.status().equals("completed"));
@@ -219,6 +219,15 @@ public final class QemuVmm implements Vmm {
             qmp.await(deadline, event -> event.status().equals("completed"));
             qmp.quit(deadline);
             return bytes;
+        }
+    }
+
+    /// The agent closes its port, and opens it again for the next host. QEMU tells of what happens within a second as one.
+    private static void awaitNextHost(Qmp qmp) throws IOException {
+        try {
+            qmp.await(Deadline.in(FAREWELL_BOUND), event -> event.status().equals(Said.PORT_OPENED));
+        } catch (IOException e) {
+            throw new IOException("its agent does not look for another host: " + e.getMessage(), e);
         }
     }
 
@@ -267,8 +276,9 @@ public final class QemuVmm implements Vmm {
         return acceleration == Acceleration.KVM ? jail.device(places.kvmDevice(vm.user()), "/dev/kvm") : jail;
     }
 
-    private String parameters(GuestKernel kernel) throws IOException {
-        return kernel.commandLine(home()) + acceleration.parameters() + (acceleration == Acceleration.TCG ? timing(kilohertz()) : "");
+    /// What the guest's kernel must know of this VMM.
+    private String parameters() throws IOException {
+        return acceleration.parameters() + (acceleration == Acceleration.TCG ? timing(kilohertz()) : "");
     }
 
     /// @param kilohertz lpj: how often a loop goes round in the 4 ms of one of the kernel's ticks

@@ -206,15 +206,13 @@ int main(void) {
     }
     modules();
     for (;;) {
+        /* Opened anew for each host, as the agent does: who freezes us waits for that. */
         port = open_port("caisson.agent");
-        for (;;) {
-            struct pollfd wait = {port, POLLOUT, 0};
+        for (struct pollfd wait = {port, POLLOUT, 0}; (wait.revents & (POLLHUP | POLLOUT)) != POLLOUT;) {
             poll(&wait, 1, -1);
             if (wait.revents & POLLHUP) usleep(1000);
-            else if (wait.revents & POLLOUT) break;
         }
         serve();
-        /* As the agent does: that its host has gone is seen from outside when the port opens again. */
         close(port);
     }
 }
