@@ -268,7 +268,7 @@ public final class QemuVmm implements Vmm {
     }
 
     private Jail jail(Vm vm, Places places) throws IOException {
-        var jail = Jail.in(vm.network(), programs, vm.user())
+        var jail = Jail.in(vm.network(), programs, vm.user(), places.callFilter())
                 .readable(vm.root(), CommandLine.ROOT)
                 .writable(vm.disk(), CommandLine.DISK)
                 .readable(vm.directory().resolve("door"), CommandLine.DOOR)
