@@ -116,6 +116,6 @@ class CommandLineTest {
         assertThat(new TscRate(root).kilohertz()).as("of an Intel").contains(2_592_000L);
         Files.writeString(cpuinfo, "cpu MHz\t\t: 2599.998\nflags\t\t: fpu tsc hypervisor\n");
         assertThat(new TscRate(root).kilohertz()).as("of a virtual machine").contains(2_599_998L);
-        assertThat(QemuVmm.timing(2_599_998)).isEqualTo(" tsc_early_khz=2599998 lpj=10399992");
+        assertThat(QemuHost.timing(2_599_998)).isEqualTo(" tsc_early_khz=2599998 lpj=10399992");
     }
 }
