@@ -57,7 +57,7 @@ final class Freezer {
             try (var guest = TemplateGuest.listen(vm.agentSocket())) {
                 MicrovmDriver.furnish(vm, vmm, cgroups);
                 vmm.start(vm, GuestKernel.open(home.guest()));
-                guest.warmUp(origin.warmUp());
+                guest.warmUp(origin.warmUp(), origin.files());
                 vmm.freeze(vm, guest::close, draft.memory(), draft.state());
             }
             SparseFiles.copy(vm.disk(), draft.disk());

@@ -2,12 +2,14 @@ package dev.caisson.runtime.microvm;
 
 import dev.caisson.guest.Agent;
 import dev.caisson.guest.GuestEvent;
+import dev.caisson.guest.SeedFile;
 import dev.caisson.runtime.WarmUp;
 import dev.caisson.sandbox.ByteSize;
 import dev.caisson.sandbox.CommandId;
 import dev.caisson.sandbox.CommandSpec;
 import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.SandboxException;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
@@ -58,7 +60,7 @@ final class TemplateGuest implements AutoCloseable {
     }
 
     /// Errors: an [IOException] that says what did not happen.
-    void warmUp(Optional<WarmUp> warmUp) throws IOException, InterruptedException {
+    void warmUp(Optional<WarmUp> warmUp, List<SeedFile> files) throws IOException, InterruptedException {
         door.configureBlocking(false);
         try (var selector = Selector.open()) {
             door.register(selector, SelectionKey.OP_ACCEPT);
@@ -72,6 +74,7 @@ final class TemplateGuest implements AutoCloseable {
             if (warmUp.isPresent()) {
                 begin(greeted, warmUp.get());
             }
+            plant(greeted, files);
             run(greeted, FAMILIAR);
         } catch (SandboxException e) {
             throw new IOException("a template's warm-up failed: " + e.getMessage(), e);
@@ -104,6 +107,15 @@ final class TemplateGuest implements AutoCloseable {
                 throw e;
             }
             return false;
+        }
+    }
+
+    private static void plant(Agent agent, List<SeedFile> files) {
+        var guest = agent.files(dev.caisson.sandbox.Files.Rights.ROOT);
+        for (SeedFile file : files) {
+            if (file.kind() == SeedFile.Kind.REPLACE) {
+                guest.write(file.path(), "root", file.mode(), new ByteArrayInputStream(file.content()));
+            }
         }
     }
 
