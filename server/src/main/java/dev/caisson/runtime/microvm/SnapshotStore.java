@@ -6,13 +6,15 @@ import dev.caisson.json.Json;
 import dev.caisson.json.JsonObject;
 import dev.caisson.sandbox.SandboxException;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -28,7 +30,7 @@ final class SnapshotStore {
     private static final int MAX_MANIFEST_BYTES = 1 << 20;
     private static final int MAX_STATE_BYTES = 64 << 20;
     private static final String MANIFEST = "manifest";
-    /// When it was last found: this file's time.
+    /// When it was last used: this file's time, by the file system's own clock.
     private static final String USED = "used";
     private static final List<String> FILES = List.of("memory", "state", "disk");
 
@@ -76,13 +78,13 @@ final class SnapshotStore {
             Files.setPosixFilePermissions(draft.directory().resolve(name), PosixFilePermissions.fromString("r--r--r--"));
         }
         Path directory = draft.directory();
+        var digests = new HashMap<String, String>();
+        for (String name : FILES) {
+            digests.put(name, SparseDigest.of(directory.resolve(name)));
+        }
         byte[] manifest = Json.object(out -> {
             Json.writeTexts(out, "origin", draft.origin().lines());
-            out.writeObjectPropertyStart("digests");
-            for (String name : FILES) {
-                out.writeStringProperty(name, digest(directory.resolve(name)));
-            }
-            out.writeEndObject();
+            Json.writeMap(out, "digests", digests);
         });
         Files.write(directory.resolve(MANIFEST), manifest);
         Path kept = root.resolve(draft.origin().key());
@@ -92,12 +94,9 @@ final class SnapshotStore {
         removeOldest();
     }
 
-    private static String digest(Path file) {
-        try {
-            return SparseDigest.of(file);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
+    /// Removes what has not been kept of a draft.
+    void drop(Draft draft) throws IOException {
+        remove(draft.directory());
     }
 
     /// The snapshot of that origin; empty when there is none that is whole.
@@ -108,7 +107,6 @@ final class SnapshotStore {
         }
         try {
             Snapshot snapshot = read(origin, directory);
-            // By the file system's own clock.
             Files.write(directory.resolve(USED), new byte[0]);
             return Optional.of(snapshot);
         } catch (IOException | SandboxException e) {
@@ -117,6 +115,16 @@ final class SnapshotStore {
             Files.move(directory, aside, StandardCopyOption.ATOMIC_MOVE);
             System.getLogger(SnapshotStore.class.getName()).log(System.Logger.Level.ERROR, "snapshot " + directory + " is refused and will be made anew, its files are in " + aside + ": " + e.getMessage());
             return Optional.empty();
+        }
+    }
+
+    /// Says that it is used. False when it is not there any more: it was removed for others, or by somebody else.
+    boolean isUsed(Snapshot snapshot) throws IOException {
+        try {
+            Files.write(snapshot.disk().resolveSibling(USED), new byte[0], StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING);
+            return true;
+        } catch (NoSuchFileException _) {
+            return false;
         }
     }
 
