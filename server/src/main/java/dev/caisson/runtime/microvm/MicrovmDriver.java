@@ -21,6 +21,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -47,10 +48,15 @@ public final class MicrovmDriver implements Driver {
     private final Snapshots snapshots;
 
     public MicrovmDriver(Vmm vmm, Home home, Cgroups cgroups, Reclaimer reclaimer) {
+        this(vmm, home, cgroups, reclaimer, TemplateGuest.HELLO);
+    }
+
+    /// @param hello how long a template's machine may take to come up
+    MicrovmDriver(Vmm vmm, Home home, Cgroups cgroups, Reclaimer reclaimer, Duration hello) {
         this.vmm = vmm;
         this.cgroups = cgroups;
         this.guest = home.guest();
-        this.snapshots = new Snapshots(new SnapshotStore(home.snapshots(), vmm.needsSealedMemory()), new Freezer(vmm, home, cgroups, reclaimer));
+        this.snapshots = new Snapshots(new SnapshotStore(home.snapshots(), vmm.needsSealedMemory()), new Freezer(vmm, home, cgroups, reclaimer, hello));
     }
 
     @Override
@@ -100,6 +106,8 @@ public final class MicrovmDriver implements Driver {
             SparseFiles.copy(snapshot.disk(), vm.disk());
             give(vm.disk(), vm.user(), "rw-------");
             vmm.restore(vm, snapshot);
+        } catch (IOException e) {
+            throw cgroups.oomKills(vm.cgroup()) == 0 ? e : new IOException(e.getMessage() + "; this host's kernel killed it for memory, of which it may have its guest's and " + vmm.overhead(), e);
         } finally {
             // Its descriptor closes when nobody holds it any more.
             Reference.reachabilityFence(snapshot);

@@ -89,8 +89,8 @@ record CommandLine(Acceleration acceleration) {
         return List.of(
                 "-drive", "if=none,id=root,file=" + ROOT + ",format=raw,file.locking=off,readonly=on,aio=threads" + throttled(vm.rates()),
                 "-device", "virtio-blk-device,drive=root",
-                // Nothing of it outlives a crash of the host, so nothing needs to reach the host's disk at once.
-                "-drive", "if=none,id=disk,file=" + DISK + ",format=raw,file.locking=off,cache=unsafe,aio=threads,discard=unmap" + throttled(vm.rates()),
+                // Nothing of it outlives a crash of the host, so nothing needs to reach the host's disk at once. Where that is full the guest is told so, and not stopped.
+                "-drive", "if=none,id=disk,file=" + DISK + ",format=raw,file.locking=off,cache=unsafe,aio=threads,discard=unmap,werror=report" + throttled(vm.rates()),
                 "-device", "virtio-blk-device,drive=disk",
                 "-netdev", "tap,id=net,ifname=" + vm.tap() + ",script=no,downscript=no,vhost=off",
                 "-device", "virtio-net-device,netdev=net,mac=" + MAC,

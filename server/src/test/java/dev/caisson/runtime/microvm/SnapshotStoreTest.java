@@ -11,6 +11,7 @@ import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -138,5 +139,30 @@ class SnapshotStoreTest {
         }
         assertThat(first).exists();
         assertThat(second).doesNotExist();
+    }
+
+    @Test
+    void whatIsOfNoUseGoesWhenAnotherIsKept() throws IOException {
+        for (int i = 0; i < 4; i++) {
+            Files.writeString(keep(origin("broken " + i)).resolve("state"), "something else");
+            assertThat(store.find(origin("broken " + i))).isEmpty();
+        }
+        Path dead = store.draft(origin("killed")).directory();
+        Files.setLastModifiedTime(dead, FileTime.from(Files.getLastModifiedTime(dead).toInstant().minus(Duration.ofHours(2))));
+        Path living = store.draft(origin("being made")).directory();
+        Path kept = keep(origin("whole"));
+        assertThat(directory.resolve("snapshot")).isDirectoryNotContaining(dead::equals).isDirectoryContaining(living::equals).isDirectoryContaining(kept::equals);
+        try (var all = Files.list(directory.resolve("snapshot"))) {
+            assertThat(all.filter(path -> path.toString().endsWith(".refused"))).hasSize(2);
+        }
+    }
+
+    @Test
+    void oneThatIsInUseSaysSoAndOneThatWentToo() throws IOException {
+        Path kept = keep(origin("qemu 7"));
+        Snapshot found = store.find(origin("qemu 7")).orElseThrow();
+        assertThat(store.isUsed(found)).isTrue();
+        Files.move(kept, kept.resolveSibling("elsewhere"));
+        assertThat(store.isUsed(found)).isFalse();
     }
 }

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 class CommandLineTest {
     private static final String DEVICES = "-drive if=none,id=root,file=/root,format=raw,file.locking=off,readonly=on,aio=threads,throttling.bps-total=1000,throttling.iops-total=20 "
             + "-device virtio-blk-device,drive=root "
-            + "-drive if=none,id=disk,file=/disk,format=raw,file.locking=off,cache=unsafe,aio=threads,discard=unmap,throttling.bps-total=1000,throttling.iops-total=20 "
+            + "-drive if=none,id=disk,file=/disk,format=raw,file.locking=off,cache=unsafe,aio=threads,discard=unmap,werror=report,throttling.bps-total=1000,throttling.iops-total=20 "
             + "-device virtio-blk-device,drive=disk -netdev tap,id=net,ifname=tap0,script=no,downscript=no,vhost=off -device virtio-net-device,netdev=net,mac=02:ca:15:50:00:01 "
             + "-device virtio-serial-device,max_ports=2 -chardev socket,id=agent,path=/door/agent.sock,reconnect=1 -device virtserialport,id=agent,chardev=agent,name=caisson.agent "
             + "-device virtio-rng-device -chardev socket,id=qmp,path=/run/qmp.sock,server=on,wait=off -mon chardev=qmp,mode=control ";
