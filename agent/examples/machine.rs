@@ -15,10 +15,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const BOOT: Duration = Duration::from_secs(60);
+/// Seconds that an agent lives without its host.
+const GRACE: u32 = 3;
 const PORT: &str = "caisson.agent";
 
 /// A QEMU of ours; ends with this.
 struct Machine {
+    namespace: String,
     process: Child,
     qmp: BufReader<UnixStream>,
 }
@@ -67,7 +70,7 @@ impl Machine {
             }
             std::thread::sleep(Duration::from_millis(1));
         };
-        let mut machine = Self { process, qmp: BufReader::new(stream) };
+        let mut machine = Self { namespace, process, qmp: BufReader::new(stream) };
         machine.line();
         machine.ask(r#"{"execute":"qmp_capabilities"}"#);
         machine
@@ -111,6 +114,7 @@ impl Drop for Machine {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+        let _ = Command::new("ip").args(["netns", "del", &self.namespace]).status();
     }
 }
 
@@ -174,7 +178,7 @@ impl Lab {
         while machine.ask(STATUS).contains("inmigrate") {}
         machine.ask(r#"{"execute":"cont"}"#);
         let before = Instant::now();
-        let host = Host::on(listener.unwrap_or_else(|| self.listen(name)), 30, BOOT);
+        let host = Host::on(listener.unwrap_or_else(|| self.listen(name)), GRACE, BOOT);
         (machine, host, before.elapsed())
     }
 }
@@ -295,6 +299,11 @@ fn main() {
         adopt(&mut host, 3);
         println!("cont -> hello: {:.1} ms", time.as_secs_f64() * 1e3);
     }
-    let (_machine, _host, time) = lab.wake("copy3", true);
+    let (mut machine, host, time) = lab.wake("copy3", true);
     println!("a host that comes later, after the VMM -> hello: {:.1} ms", time.as_secs_f64() * 1e3);
+    std::fs::remove_file(lab.at.join("copy3.sock")).unwrap();
+    host.hang_up();
+    let before = Instant::now();
+    host::eventually("the machine ends", || machine.ended());
+    println!("a host that stays away for {GRACE} s -> the VMM has ended: {} ms", before.elapsed().as_millis());
 }

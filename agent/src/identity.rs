@@ -14,11 +14,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Another place of the machine id, often a link to it.
-const MACHINE_ID_OF_DBUS: &str = "/var/lib/dbus/machine-id";
-/// The kernel cannot be told another boot id, and a file of the root's own is slow to replace; so files of ours in memory lie over both, and to change an id is to
-/// write one of them.
+/// The kernel cannot be told another boot id, and a file of the root's own is slow to replace; so files of ours in memory lie over all of them, and to change an
+/// id is to write one.
 const MACHINE_ID: Place = Place { at: "/etc/machine-id", own: "/run/caisson-machine-id" };
+/// Often a link to the first.
+const MACHINE_ID_OF_DBUS: Place = Place { at: "/var/lib/dbus/machine-id", own: "/run/caisson-dbus-machine-id" };
 const BOOT_ID: Place = Place { at: "/proc/sys/kernel/random/boot_id", own: "/run/caisson-boot-id" };
 /// Most mounts over one place.
 const MAX_LAYERS: usize = 64;
@@ -56,10 +56,14 @@ impl Ids {
             renew_keys()?;
             MACHINE_ID.put(&self.machine)?;
         }
-        let dbus = Path::new(MACHINE_ID_OF_DBUS);
-        let is_file = fs::symlink_metadata(dbus).is_ok_and(|found| found.is_file());
-        if is_file && read(dbus).as_deref() != Some(self.machine.as_bytes()) {
-            plant(MACHINE_ID_OF_DBUS, &self.machine)?;
+        self.take_the_rest()
+    }
+
+    fn take_the_rest(&self) -> Result<bool, Failure> {
+        let dbus = MACHINE_ID_OF_DBUS;
+        let is_file = fs::symlink_metadata(dbus.at).is_ok_and(|found| found.is_file());
+        if is_file && !dbus.says(&self.machine) {
+            dbus.put(&self.machine)?;
         }
         if BOOT_ID.says(&self.boot) {
             return Ok(false);
@@ -68,11 +72,15 @@ impl Ids {
     }
 }
 
-/// Takes ids of its own over, while there is time: files of ours lie over both places then, and the kernel knows the way to all that it will be asked for again.
+/// Takes ids of its own over, while there is time: files of ours lie over all places then, and the kernel knows the way to all that it will be asked for again.
 pub fn prepare() -> Result<(), Failure> {
     let mut ids = [0; 2 * ID];
     rustix::rand::getrandom(&mut ids[..], rustix::rand::GetRandomFlags::empty()).map_err(|error| Failure::system("get random bytes", error))?;
-    Ids::of(&ids[..ID], &ids[ID..])?.take().map(drop)
+    let ids = Ids::of(&ids[..ID], &ids[ID..])?;
+    MACHINE_ID.put(&ids.machine)?;
+    // Each copy replaces them; nobody needs any before.
+    host_keys(Path::new(SSH));
+    ids.take_the_rest().map(drop)
 }
 
 /// Where an id is read, and the file that lies over it.
@@ -107,7 +115,8 @@ impl Place {
             _ => {}
         }
         if !fs::symlink_metadata(self.at).is_ok_and(|found| found.is_file()) {
-            plant(self.at, "")?;
+            let place = SeedFile { path: self.at.into(), content: Vec::new(), mode: MODE, kind: Kind::Replace.into() };
+            seeds::plant(&[place])?;
         }
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = rustix::fs::open(self.own, flags, Mode::from_raw_mode(MODE)).map_err(wrong("make what lies over it"))?;
@@ -115,11 +124,6 @@ impl Place {
         rustix::mount::mount_bind(self.own, self.at).map_err(wrong("mount over it"))?;
         if self.says(id) { Ok(()) } else { Err(fail(Code::Other, format!("{} still says another", self.at))) }
     }
-}
-
-/// A file of the root's own.
-fn plant(path: &str, content: &str) -> Result<(), Failure> {
-    seeds::plant(&[SeedFile { path: path.into(), content: content.into(), mode: MODE, kind: Kind::Replace.into() }])
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -38,7 +38,7 @@ final class Measures {
             new Measure("delete-to-receipt", "ms p50 from delete to its receipt", Measures::deleteToReceipt),
             new Measure("idle-memory", "MiB of PSS an idle gvisor sandbox, ours included, at 16 alive", Measures::idleMemory),
             new Measure("processes-memory", "MiB resident of our processes together, with 100 sandboxes alive", Measures::processesMemory),
-            new Measure("cycles", "things leaked in 2,000 cycles of create, run and delete", Measures::cycles)), E2bMeasures.ALL, PreviewMeasures.ALL, EgressMeasures.ALL).flatMap(List::stream).toList();
+            new Measure("cycles", "things leaked in 2,000 cycles of create, run and delete", Measures::cycles)), E2bMeasures.ALL, PreviewMeasures.ALL, EgressMeasures.ALL, MicrovmMeasures.ALL).flatMap(List::stream).toList();
 
     private static Measure.Figure cliStart(Bench bench) throws Exception {
         String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
@@ -124,7 +124,7 @@ final class Measures {
     }
 
     /// Does the same at once so many times; the first failure is thrown.
-    private static void together(int count, Callable<?> doing) throws Exception {
+    static void together(int count, Callable<?> doing) throws Exception {
         try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
             var all = new ArrayList<java.util.concurrent.Future<?>>();
             for (int i = 0; i < count; i++) {
@@ -165,15 +165,20 @@ final class Measures {
         }
     }
 
-    /// PSS of every process whose command line or cgroup names one of those sandboxes, and of our own three. Unit: bytes.
-    private static double pss(List<String> ids) throws IOException {
+    /// PSS of every process whose command line or cgroup names one of those sandboxes, and of our own. Unit: bytes.
+    private static double pss(List<String> ids) {
         var installation = Installation.ofEnvironment();
         var own = Installation.PROCESSES.stream().flatMap(name -> installation.process(name).stream()).map(ProcessHandle::pid).toList();
+        return memory(ids, own, List.of("Pss:"));
+    }
+
+    /// What those lines of smaps_rollup say together, of every process whose command line or cgroup names one of those sandboxes, and of some more. Unit: bytes.
+    static double memory(List<String> ids, List<Long> own, List<String> lines) {
         double sum = 0;
         for (var process : ProcessHandle.allProcesses().toList()) {
             String line = read("/proc/" + process.pid() + "/cmdline") + read("/proc/" + process.pid() + "/cgroup");
             if (own.contains(process.pid()) || ids.stream().anyMatch(line::contains)) {
-                sum += read("/proc/" + process.pid() + "/smaps_rollup").lines().filter(each -> each.startsWith("Pss:")).mapToDouble(each -> Double.parseDouble(each.replaceAll("[^0-9]", "")) * 1024).sum();
+                sum += read("/proc/" + process.pid() + "/smaps_rollup").lines().filter(each -> lines.stream().anyMatch(each::startsWith)).mapToDouble(each -> Double.parseDouble(each.replaceAll("[^0-9]", "")) * 1024).sum();
             }
         }
         return sum;

@@ -6,6 +6,8 @@ import dev.caisson.link.LinkException;
 import dev.caisson.link.LinkStream;
 import dev.caisson.sandbox.CommandEvent.Channel;
 import java.nio.ByteBuffer;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 
 /// A started command's stream.
 ///
@@ -34,25 +36,41 @@ public final class GuestCommand implements AutoCloseable {
 
     /// The next event; [GuestEvent.Exited] is the last.
     public GuestEvent next() throws LinkException, InterruptedException {
-        while (true) {
-            switch (stream.next()) {
-                case Incoming.Data(int channel, ByteBuffer bytes) when channel <= 2 -> {
-                    long offset = offsets[channel - 1];
-                    offsets[channel - 1] += bytes.remaining();
-                    return new GuestEvent.Output(channel == 1 ? Channel.STDOUT : Channel.STDERR, offset, bytes);
-                }
-                case Incoming.Message(byte[] bytes) -> {
-                    Reply reply = Replies.succeeded(Replies.parse(bytes));
-                    if (!reply.hasExited()) {
-                        throw Replies.broken("sent a reply that does not belong to a command", null);
-                    }
-                    return Replies.exit(reply.getExited());
-                }
-                case Incoming.End _ -> {}
-                case Incoming.Data _ -> throw Replies.broken("sent data on a channel that a command does not have", null);
-                case Incoming.Closed _ -> throw Replies.broken("closed a command's stream without its exit", null);
-            }
+        GuestEvent event = event(stream.next());
+        while (event == null) {
+            event = event(stream.next());
         }
+        return event;
+    }
+
+    /// The same, waiting at most so long for anything to arrive; a [LinkException] then.
+    public GuestEvent next(Duration atMost) throws LinkException, InterruptedException {
+        GuestEvent event = event(stream.next(atMost));
+        while (event == null) {
+            event = event(stream.next(atMost));
+        }
+        return event;
+    }
+
+    /// Null for what tells of nothing.
+    private @Nullable GuestEvent event(Incoming incoming) {
+        return switch (incoming) {
+            case Incoming.Data(int channel, ByteBuffer bytes) when channel <= 2 -> {
+                long offset = offsets[channel - 1];
+                offsets[channel - 1] += bytes.remaining();
+                yield new GuestEvent.Output(channel == 1 ? Channel.STDOUT : Channel.STDERR, offset, bytes);
+            }
+            case Incoming.Message(byte[] bytes) -> {
+                Reply reply = Replies.succeeded(Replies.parse(bytes));
+                if (!reply.hasExited()) {
+                    throw Replies.broken("sent a reply that does not belong to a command", null);
+                }
+                yield Replies.exit(reply.getExited());
+            }
+            case Incoming.End _ -> null;
+            case Incoming.Data _ -> throw Replies.broken("sent data on a channel that a command does not have", null);
+            case Incoming.Closed _ -> throw Replies.broken("closed a command's stream without its exit", null);
+        };
     }
 
     /// True when [#next] would not wait.

@@ -55,7 +55,7 @@ public final class TierPolicy {
     /// The wall to use. Without any wish it is the floor; of a driver alone it is that driver's tier.
     ///
     /// Errors: [Failure.Code#BAD_REQUEST] when `driver` is not of the tier `asked`, [Failure.Code#TIER_TOO_WEAK] below the floor, [Failure.Code#TIER_UNAVAILABLE] when the node cannot
-    /// give it, or not as a security boundary.
+    /// give a microVM, or not as a security boundary.
     public Choice choose(Trust trust, String tenant, Optional<Tier> asked, Optional<DriverName> driver) {
         Floor floor = floor(trust, tenant);
         Tier tier = asked.or(() -> driver.map(DriverName::tier)).orElse(floor.tier());
@@ -67,15 +67,20 @@ public final class TierPolicy {
             throw tooWeak(trust, tier, floor);
         }
         var wish = new Wish(trust, tier, driver, floor);
+        // Tiers that are never emulated leave nothing to choose, and the node refuses what it cannot give. To ask it first would have it try its VMMs, which takes its time.
+        return tier == Tier.MICROVM || driver.isPresent() ? available(wish) : new Choice(tier, Optional.empty());
+    }
+
+    private Choice available(Wish wish) {
         if (real(wish).isEmpty()) {
             known = sandboxes.status().known();
         }
-        Optional<DriverName> chosen = real(wish).or(() -> emulated(wish).filter(_ -> mayBeEmulated(trust)));
+        Optional<DriverName> chosen = real(wish).or(() -> emulated(wish).filter(_ -> mayBeEmulated(wish.trust())));
         if (chosen.isEmpty()) {
             throw unavailable(wish);
         }
         // Which of its real ones a node prefers is the node's to say; an emulated one must be named.
-        return new Choice(tier, chosen.filter(name -> driver.isPresent() || name.isEmulated()));
+        return new Choice(wish.tier(), chosen.filter(name -> wish.driver().isPresent() || name.isEmulated()));
     }
 
     /// What untrusted code without a wish gets of this tenant.
@@ -83,7 +88,7 @@ public final class TierPolicy {
         Floor floor = floor(Trust.UNTRUSTED, tenant);
         Optional<Failure> unmet = Optional.empty();
         try {
-            choose(Trust.UNTRUSTED, tenant, Optional.empty(), Optional.empty());
+            available(new Wish(Trust.UNTRUSTED, floor.tier(), Optional.empty(), floor));
         } catch (SandboxException e) {
             if (e.code() != Failure.Code.TIER_UNAVAILABLE) {
                 throw e;

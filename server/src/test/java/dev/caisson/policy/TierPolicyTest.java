@@ -146,10 +146,11 @@ class TierPolicyTest {
         refused(() -> choose(shared(ACCEPTING), Trust.UNTRUSTED), Failure.Code.TIER_UNAVAILABLE, "untrusted code of several tenants needs tier microvm, and this machine cannot give tier microvm");
         refused(() -> choose(shared(ACCEPTING), Trust.UNTRUSTED), Failure.Code.TIER_UNAVAILABLE, "caisson up --tenant-floor gvisor");
         sandboxes.drivers(List.of(CONTAINER));
-        refused(() -> choose(alone(WallSettings.DEFAULT), Trust.UNTRUSTED), Failure.Code.TIER_UNAVAILABLE, "it has: container");
+        assertThat(choose(alone(WallSettings.DEFAULT), Trust.UNTRUSTED)).as("the node will refuse it").isEqualTo(any(Tier.GVISOR));
+        assertThat(alone(WallSettings.DEFAULT).standing("default").unmet().orElseThrow().message()).contains("it has: container");
         sandboxes.drivers(List.of());
         var tiers = alone(WallSettings.DEFAULT);
-        refused(() -> choose(tiers, Trust.UNTRUSTED), Failure.Code.TIER_UNAVAILABLE, "it has: none");
+        refused(() -> choose(tiers, Trust.UNTRUSTED, Tier.MICROVM), Failure.Code.TIER_UNAVAILABLE, "it has: none");
         sandboxes.drivers(List.of(QEMU));
         assertThat(choose(tiers, Trust.UNTRUSTED, Tier.MICROVM)).as("asked again when it was missing").isEqualTo(any(Tier.MICROVM));
     }

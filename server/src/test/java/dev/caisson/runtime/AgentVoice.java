@@ -12,6 +12,8 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
@@ -65,6 +67,13 @@ public final class AgentVoice implements Voice {
             }
         } catch (LinkException e) {
             throw agent.link().over().isPresent() ? new IOException("the agent hung up", e) : e;
+        }
+    }
+
+    /// A program for everybody.
+    public void put(Path program, String path) throws IOException {
+        try (var in = Files.newInputStream(program)) {
+            agent.files(dev.caisson.sandbox.Files.Rights.ROOT).write(path, "root", 0755, in);
         }
     }
 

@@ -6,13 +6,14 @@ import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 
 /// A booted sandbox whose agent obeys one shell line at a time.
-final class Booted implements AutoCloseable {
-    final Boot boot;
+public final class Booted implements AutoCloseable {
+    public final Boot boot;
     /// From the call of boot to its return, and to the agent's hello.
     final long bootNanos;
     final long nanos;
@@ -27,7 +28,7 @@ final class Booted implements AutoCloseable {
         this.agent = agent;
     }
 
-    static Booted boot(Driver driver, Boot boot, Voice.Greeting greeting) throws IOException, InterruptedException {
+    public static Booted boot(Driver driver, Boot boot, Voice.Greeting greeting) throws IOException, InterruptedException {
         Files.createDirectory(boot.directory(), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx--x--x")));
         Files.createDirectory(boot.agentSocket().getParent());
         var listener = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
@@ -43,22 +44,28 @@ final class Booted implements AutoCloseable {
     }
 
     /// Runs a line as root of the sandbox.
-    Voice.Answer run(String line) throws IOException, InterruptedException {
+    public Voice.Answer run(String line) throws IOException, InterruptedException {
         return agent.run(line, "root");
     }
 
-    Voice.Answer runAsUser(String line) throws IOException, InterruptedException {
+    public Voice.Answer runAsUser(String line) throws IOException, InterruptedException {
         return agent.run(line, "user");
     }
 
     /// Sends a line and does not wait.
-    void send(String line) throws IOException, InterruptedException {
+    public void send(String line) throws IOException, InterruptedException {
         agent.send(line);
     }
 
     /// True when the agent hung up within the bound.
-    boolean awaitEnd() throws IOException, InterruptedException {
+    public boolean awaitEnd() throws IOException, InterruptedException {
         return agent.awaitEnd();
+    }
+
+    /// Whoever dials next.
+    public SocketChannel awaitVisitor() throws IOException {
+        ScriptVoice.await(listener, SelectionKey.OP_ACCEPT);
+        return listener.accept();
     }
 
     static void closeAll(List<Booted> all) throws IOException {

@@ -15,6 +15,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.List;
 
 /// Boots a template once, lets it warm up, and freezes it.
@@ -27,18 +28,22 @@ final class Freezer {
     private static final int NAME_DIGITS = 19;
     /// Overlay keeps its two directories and their bookkeeping on the disk.
     private static final ByteSize OVERLAY_SHARE = ByteSize.kib(64);
+    private static final ByteSize FULL = ByteSize.mib(1);
 
     private final Vmm vmm;
     private final Home home;
     private final Cgroups cgroups;
     private final Reclaimer reclaimer;
+    private final Duration hello;
     private final DiskImages disks;
 
-    Freezer(Vmm vmm, Home home, Cgroups cgroups, Reclaimer reclaimer) {
+    /// @param hello how long a machine may take to come up
+    Freezer(Vmm vmm, Home home, Cgroups cgroups, Reclaimer reclaimer, Duration hello) {
         this.vmm = vmm;
         this.home = home;
         this.cgroups = cgroups;
         this.reclaimer = reclaimer;
+        this.hello = hello;
         this.disks = new DiskImages(home.image().resolve("disks"));
     }
 
@@ -57,14 +62,27 @@ final class Freezer {
             try (var guest = TemplateGuest.listen(vm.agentSocket())) {
                 MicrovmDriver.furnish(vm, vmm, cgroups);
                 vmm.start(vm, GuestKernel.open(home.guest()));
-                guest.warmUp(origin.warmUp());
+                guest.warmUp(origin.warmUp(), origin.files(), hello, () -> requireProcess(vm));
                 vmm.freeze(vm, guest::close, draft.memory(), draft.state());
             }
             SparseFiles.copy(vm.disk(), draft.disk());
+        } catch (IOException e) {
+            throw isFull(directory) ? new IOException(e.getMessage() + "; No space left on device of " + directory, e) : e;
         } finally {
             release(vm);
         }
         System.getLogger(Freezer.class.getName()).log(System.Logger.Level.INFO, "snapshot " + origin.key() + " made in " + (System.nanoTime() - begin) / 1_000_000 + " ms");
+    }
+
+    /// A VMM that finds no room for its guest's memory is killed without a word.
+    private static boolean isFull(Path directory) throws IOException {
+        return Files.isDirectory(directory) && Files.getFileStore(directory).getUsableSpace() < FULL.bytes();
+    }
+
+    private void requireProcess(Vm vm) throws IOException {
+        if (cgroups.processes(vm.cgroup()).isEmpty()) {
+            throw new IOException("the machine of a template ended before it was ready: its kernel gave up, or its VMM was killed");
+        }
     }
 
     private void release(Vm vm) throws IOException, InterruptedException {

@@ -19,7 +19,9 @@ import java.io.IOException;
 import java.lang.ref.Reference;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -46,10 +48,15 @@ public final class MicrovmDriver implements Driver {
     private final Snapshots snapshots;
 
     public MicrovmDriver(Vmm vmm, Home home, Cgroups cgroups, Reclaimer reclaimer) {
+        this(vmm, home, cgroups, reclaimer, TemplateGuest.HELLO);
+    }
+
+    /// @param hello how long a template's machine may take to come up
+    MicrovmDriver(Vmm vmm, Home home, Cgroups cgroups, Reclaimer reclaimer, Duration hello) {
         this.vmm = vmm;
         this.cgroups = cgroups;
         this.guest = home.guest();
-        this.snapshots = new Snapshots(new SnapshotStore(home.snapshots(), vmm.needsSealedMemory()), new Freezer(vmm, home, cgroups, reclaimer));
+        this.snapshots = new Snapshots(new SnapshotStore(home.snapshots(), vmm.needsSealedMemory()), new Freezer(vmm, home, cgroups, reclaimer, hello));
     }
 
     @Override
@@ -99,6 +106,8 @@ public final class MicrovmDriver implements Driver {
             SparseFiles.copy(snapshot.disk(), vm.disk());
             give(vm.disk(), vm.user(), "rw-------");
             vmm.restore(vm, snapshot);
+        } catch (IOException e) {
+            throw cgroups.oomKills(vm.cgroup()) == 0 ? e : new IOException(e.getMessage() + "; this host's kernel killed it for memory, of which it may have its guest's and " + vmm.overhead(), e);
         } finally {
             // Its descriptor closes when nobody holds it any more.
             Reference.reachabilityFence(snapshot);
@@ -108,11 +117,15 @@ public final class MicrovmDriver implements Driver {
 
     private Origin origin(Boot boot) throws IOException, InterruptedException {
         GuestKernel kernel = GuestKernel.open(guest);
-        return new Origin(vmm.fingerprint(), kernel.digest(), kernel.commandLine(vmm.home()), boot.image(), shape(boot.spec().limits()), boot.warmUp());
+        return new Origin(vmm.fingerprint(), kernel.digest(), kernel.commandLine(vmm.home()), boot.image(), shape(boot.spec().limits()), boot.warmUp(), boot.files());
     }
 
     /// Cgroup, tap, way home: what a machine has, whether it is booted or restored.
     static void furnish(Vm vm, Vmm vmm, Cgroups cgroups) throws IOException, InterruptedException {
+        // Images of before there were VMMs are root's alone.
+        if (!Files.getPosixFilePermissions(vm.root()).contains(PosixFilePermission.OTHERS_READ)) {
+            Files.setPosixFilePermissions(vm.root(), PosixFilePermissions.fromString("r--r--r--"));
+        }
         var memory = new ByteSize(vm.shape().memory().bytes() + vmm.overhead().bytes());
         cgroups.create(vm.cgroup(), new CgroupLimits(Math.max(1000 * vm.shape().vcpus(), START_CPU_MILLIS), memory, vm.shape().vcpus() + VMM_THREADS));
         if (!Tap.make(vm.network(), vm.user(), OptionalLong.of(vm.rates().networkBytesPerSecond())).limited()) {

@@ -6,13 +6,17 @@ import dev.caisson.json.Json;
 import dev.caisson.json.JsonObject;
 import dev.caisson.sandbox.SandboxException;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -25,10 +29,15 @@ import java.util.stream.Stream;
 final class SnapshotStore {
     /// Those used longest ago go first.
     private static final int MAX_KEPT = 12;
+    /// For whoever wants to know what was wrong with them.
+    private static final int MAX_REFUSED = 2;
+    private static final Duration DRAFT_BOUND = Duration.ofHours(1);
+    private static final String DRAFT = ".new";
+    private static final String REFUSED = ".refused";
     private static final int MAX_MANIFEST_BYTES = 1 << 20;
     private static final int MAX_STATE_BYTES = 64 << 20;
     private static final String MANIFEST = "manifest";
-    /// When it was last found: this file's time.
+    /// When it was last used: this file's time, by the file system's own clock.
     private static final String USED = "used";
     private static final List<String> FILES = List.of("memory", "state", "disk");
 
@@ -64,7 +73,7 @@ final class SnapshotStore {
     Draft draft(Origin origin) throws IOException {
         Files.createDirectories(root);
         Files.setPosixFilePermissions(root, PosixFilePermissions.fromString("rwx--x--x"));
-        Path directory = root.resolve(origin.key() + ".new");
+        Path directory = root.resolve(origin.key() + DRAFT);
         remove(directory);
         Files.createDirectory(directory);
         return new Draft(origin, directory);
@@ -76,28 +85,25 @@ final class SnapshotStore {
             Files.setPosixFilePermissions(draft.directory().resolve(name), PosixFilePermissions.fromString("r--r--r--"));
         }
         Path directory = draft.directory();
+        var digests = new HashMap<String, String>();
+        for (String name : FILES) {
+            digests.put(name, SparseDigest.of(directory.resolve(name)));
+        }
         byte[] manifest = Json.object(out -> {
             Json.writeTexts(out, "origin", draft.origin().lines());
-            out.writeObjectPropertyStart("digests");
-            for (String name : FILES) {
-                out.writeStringProperty(name, digest(directory.resolve(name)));
-            }
-            out.writeEndObject();
+            Json.writeMap(out, "digests", digests);
         });
         Files.write(directory.resolve(MANIFEST), manifest);
         Path kept = root.resolve(draft.origin().key());
         remove(kept);
         Files.move(directory, kept, StandardCopyOption.ATOMIC_MOVE);
         Files.write(kept.resolve(USED), new byte[0]);
-        removeOldest();
+        removeOldest(lastUse(kept));
     }
 
-    private static String digest(Path file) {
-        try {
-            return SparseDigest.of(file);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
+    /// Removes what has not been kept of a draft.
+    void drop(Draft draft) throws IOException {
+        remove(draft.directory());
     }
 
     /// The snapshot of that origin; empty when there is none that is whole.
@@ -108,15 +114,24 @@ final class SnapshotStore {
         }
         try {
             Snapshot snapshot = read(origin, directory);
-            // By the file system's own clock.
             Files.write(directory.resolve(USED), new byte[0]);
             return Optional.of(snapshot);
         } catch (IOException | SandboxException e) {
-            Path aside = root.resolve(origin.key() + ".refused");
+            Path aside = root.resolve(origin.key() + REFUSED);
             remove(aside);
             Files.move(directory, aside, StandardCopyOption.ATOMIC_MOVE);
             System.getLogger(SnapshotStore.class.getName()).log(System.Logger.Level.ERROR, "snapshot " + directory + " is refused and will be made anew, its files are in " + aside + ": " + e.getMessage());
             return Optional.empty();
+        }
+    }
+
+    /// Says that it is used. False when it is not there any more: it was removed for others, or by somebody else.
+    boolean isUsed(Snapshot snapshot) throws IOException {
+        try {
+            Files.write(snapshot.disk().resolveSibling(USED), new byte[0], StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING);
+            return true;
+        } catch (NoSuchFileException _) {
+            return false;
         }
     }
 
@@ -154,13 +169,22 @@ final class SnapshotStore {
         return wanted.stream().filter(line -> !made.contains(line)).findFirst().map(line -> "not '" + line + "'").orElse("more than it says");
     }
 
-    private void removeOldest() throws IOException {
-        List<Path> kept;
-        try (Stream<Path> all = Files.list(root)) {
-            kept = all.filter(path -> !path.getFileName().toString().contains(".")).sorted(Comparator.comparing(SnapshotStore::lastUse).reversed()).toList();
+    private void removeOldest(FileTime now) throws IOException {
+        List<Path> all;
+        try (Stream<Path> entries = Files.list(root)) {
+            all = entries.sorted(Comparator.comparing(SnapshotStore::lastUse).reversed()).toList();
         }
-        for (Path old : kept.subList(Math.min(kept.size(), MAX_KEPT), kept.size())) {
-            remove(old);
+        var old = new ArrayList<Path>();
+        all.stream().filter(path -> !path.getFileName().toString().contains(".")).skip(MAX_KEPT).forEach(old::add);
+        all.stream().filter(path -> path.toString().endsWith(REFUSED)).skip(MAX_REFUSED).forEach(old::add);
+        for (Path path : all) {
+            // A node that was killed left it; whoever makes one now began later.
+            if (path.toString().endsWith(DRAFT) && Files.getLastModifiedTime(path).toInstant().isBefore(now.toInstant().minus(DRAFT_BOUND))) {
+                old.add(path);
+            }
+        }
+        for (Path path : old) {
+            remove(path);
         }
     }
 

@@ -35,7 +35,7 @@ final class Snapshots {
         place.lock.lockInterruptibly();
         try {
             Snapshot open = place.open;
-            if (open == null) {
+            if (open == null || !store.isUsed(open)) {
                 open = opened(origin);
                 place.open = open;
             }
@@ -64,8 +64,12 @@ final class Snapshots {
             return kept.get();
         }
         SnapshotStore.Draft draft = store.draft(origin);
-        freezer.freeze(origin, draft);
-        store.keep(draft);
+        try {
+            freezer.freeze(origin, draft);
+            store.keep(draft);
+        } finally {
+            store.drop(draft);
+        }
         return store.find(origin).orElseThrow(() -> new IOException("the snapshot that was just made below " + store.root() + " is not as it was written"));
     }
 }

@@ -2,18 +2,21 @@ package dev.caisson.runtime.microvm;
 
 import dev.caisson.guest.Agent;
 import dev.caisson.guest.GuestEvent;
+import dev.caisson.guest.SeedFile;
 import dev.caisson.runtime.WarmUp;
 import dev.caisson.sandbox.ByteSize;
 import dev.caisson.sandbox.CommandId;
 import dev.caisson.sandbox.CommandSpec;
 import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.SandboxException;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
 import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -27,10 +30,11 @@ import org.jspecify.annotations.Nullable;
 /// Cleanup: close hangs up and stops listening; the agent looks for a host from then on, and its copies find theirs.
 final class TemplateGuest implements AutoCloseable {
     /// From the VMM's start to the agent's hello. Emulated, on a machine with other work.
-    private static final Duration HELLO = Duration.ofSeconds(60);
-    private static final Duration GREETING = Duration.ofSeconds(10);
-    private static final Duration EACH = Duration.ofMinutes(2);
+    static final Duration HELLO = Duration.ofSeconds(60);
+    /// What root of a template has made of its agent may say nothing for ever.
+    private static final Duration FAMILIARITY = Duration.ofMinutes(2);
     private static final Duration POLL = Duration.ofMillis(50);
+    private static final int LOOKS = 10;
     private static final Duration NEVER = Duration.ZERO;
     private static final int OPEN_FILES = 4_096;
     /// The commands of a sandbox have numbers from 1 on, this one among them.
@@ -43,6 +47,12 @@ final class TemplateGuest implements AutoCloseable {
 
     private TemplateGuest(ServerSocketChannel door) {
         this.door = door;
+    }
+
+    /// Fails when the machine has ended: it is of no use to wait then.
+    @FunctionalInterface
+    interface Hope {
+        void check() throws IOException;
     }
 
     static TemplateGuest listen(Path socket) throws IOException {
@@ -58,23 +68,50 @@ final class TemplateGuest implements AutoCloseable {
     }
 
     /// Errors: an [IOException] that says what did not happen.
-    void warmUp(Optional<WarmUp> warmUp) throws IOException, InterruptedException {
+    ///
+    /// @param hello how long the machine may take to come up
+    void warmUp(Optional<WarmUp> warmUp, List<SeedFile> files, Duration hello, Hope machine) throws IOException, InterruptedException {
+        try {
+            agent = greeted(System.nanoTime() + hello.toNanos(), machine);
+        } catch (IOException e) {
+            awaitEnd(machine);
+            throw new IOException("the agent of a template did not say hello within " + hello.toMillis() / 1000.0 + " s: " + e.getMessage(), e);
+        }
+        try {
+            if (warmUp.isPresent()) {
+                begin(agent, warmUp.get());
+            }
+            plant(agent, files);
+            run(agent, FAMILIAR);
+        } catch (SandboxException | IOException e) {
+            awaitEnd(machine);
+            throw new IOException("a template's warm-up failed: " + e.getMessage(), e);
+        }
+    }
+
+    /// Some VMMs dial when they start, others when the guest does.
+    private Agent greeted(long until, Hope machine) throws IOException, InterruptedException {
         door.configureBlocking(false);
         try (var selector = Selector.open()) {
             door.register(selector, SelectionKey.OP_ACCEPT);
-            if (selector.select(HELLO.toMillis()) == 0) {
-                throw new IOException("the agent of a template did not say hello within " + HELLO.toSeconds() + " s");
+            while (selector.select(POLL.toMillis()) == 0) {
+                machine.check();
+                if (Thread.interrupted()) {
+                    throw new InterruptedException("while a template booted");
+                }
+                if (System.nanoTime() > until) {
+                    throw new IOException("nobody has dialed");
+                }
             }
         }
-        Agent greeted = Agent.greet(door.accept(), "template", NEVER, GREETING);
-        agent = greeted;
-        try {
-            if (warmUp.isPresent()) {
-                begin(greeted, warmUp.get());
-            }
-            run(greeted, FAMILIAR);
-        } catch (SandboxException e) {
-            throw new IOException("a template's warm-up failed: " + e.getMessage(), e);
+        return Agent.greet(door.accept(), "template", NEVER, Duration.ofNanos(Math.max(until - System.nanoTime(), 0)));
+    }
+
+    /// One that dies hangs up before it is gone.
+    private static void awaitEnd(Hope machine) throws IOException, InterruptedException {
+        for (int look = 0; look < LOOKS; look++) {
+            machine.check();
+            Thread.sleep(POLL);
         }
     }
 
@@ -107,11 +144,21 @@ final class TemplateGuest implements AutoCloseable {
         }
     }
 
+    private static void plant(Agent agent, List<SeedFile> files) {
+        var guest = agent.files(dev.caisson.sandbox.Files.Rights.ROOT);
+        for (SeedFile file : files) {
+            if (file.kind() == SeedFile.Kind.REPLACE) {
+                guest.write(file.path(), "root", file.mode(), new ByteArrayInputStream(file.content()));
+            }
+        }
+    }
+
     private static void run(Agent agent, String line) throws IOException, InterruptedException {
-        var spec = new CommandSpec(List.of("/bin/sh", "-c", line), Map.of(), "/", "root", Optional.empty(), EACH, ByteSize.mib(1), false, "", CommandSpec.Unread.DROP, false);
+        var spec = new CommandSpec(List.of("/bin/sh", "-c", line), Map.of(), "/", "root", Optional.empty(), FAMILIARITY, ByteSize.mib(1), false, "", CommandSpec.Unread.DROP, false);
         var id = CommandId.of(2);
+        long until = System.nanoTime() + FAMILIARITY.toNanos();
         try (var running = agent.start(id, spec, OPEN_FILES, 0)) {
-            while (!(running.next() instanceof GuestEvent.Exited)) {
+            while (!(running.next(Duration.ofNanos(until - System.nanoTime())) instanceof GuestEvent.Exited)) {
                 // What it says is nobody's business.
             }
             running.finish();

@@ -3,7 +3,12 @@ package dev.caisson.runtime.qemu;
 import dev.caisson.runtime.microvm.DeviceRates;
 import dev.caisson.runtime.microvm.Vm;
 import dev.caisson.sandbox.ByteSize;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 
 /// QEMU's arguments. Paths are those inside the [Jail], and the same for every machine: a frozen one and its copies differ in where their memory is and in nothing that they see.
@@ -22,6 +27,7 @@ record CommandLine(Acceleration acceleration) {
     static final String OUT = "/out";
     static final String QMP = "qmp.sock";
 
+    private static final Path ANYWHERE = Path.of("/");
     private static final String MAC = "02:ca:15:50:00:01";
 
     /// A machine that boots its kernel.
@@ -47,6 +53,19 @@ record CommandLine(Acceleration acceleration) {
         return all;
     }
 
+    /// What a machine is made of, in 16 hex digits: one that is described otherwise is not the one that was frozen.
+    ///
+    /// @param parameters see [#boot]
+    String digest(String parameters) {
+        var sample = new Vm("", ANYWHERE, "", 0, ANYWHERE, "tap", ANYWHERE.resolve("agent.sock"), ANYWHERE, ANYWHERE, new Vm.Shape(1, ByteSize.mib(1), ByteSize.mib(1)), DeviceRates.DEFAULT);
+        try {
+            var sha256 = MessageDigest.getInstance("SHA-256");
+            return HexFormat.of().formatHex(sha256.digest(String.join("\0", boot(sample, parameters)).getBytes(StandardCharsets.UTF_8)), 0, 8);
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
     private List<String> machine(Vm.Shape shape, String memory, boolean shared) {
         var all = board("off,memory-backend=ram");
         all.addAll(List.of(
@@ -70,8 +89,8 @@ record CommandLine(Acceleration acceleration) {
         return List.of(
                 "-drive", "if=none,id=root,file=" + ROOT + ",format=raw,file.locking=off,readonly=on,aio=threads" + throttled(vm.rates()),
                 "-device", "virtio-blk-device,drive=root",
-                // Nothing of it outlives a crash of the host, so nothing needs to reach the host's disk at once.
-                "-drive", "if=none,id=disk,file=" + DISK + ",format=raw,file.locking=off,cache=unsafe,aio=threads,discard=unmap" + throttled(vm.rates()),
+                // Nothing of it outlives a crash of the host, so nothing needs to reach the host's disk at once. Where that is full the guest is told so, and not stopped.
+                "-drive", "if=none,id=disk,file=" + DISK + ",format=raw,file.locking=off,cache=unsafe,aio=threads,discard=unmap,werror=report" + throttled(vm.rates()),
                 "-device", "virtio-blk-device,drive=disk",
                 "-netdev", "tap,id=net,ifname=" + vm.tap() + ",script=no,downscript=no,vhost=off",
                 "-device", "virtio-net-device,netdev=net,mac=" + MAC,

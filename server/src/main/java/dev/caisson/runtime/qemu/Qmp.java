@@ -111,14 +111,18 @@ final class Qmp implements AutoCloseable {
 
     private void send(String text) throws IOException {
         var bytes = ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
-        try {
-            // A few hundred bytes: a peer that does not take them at once does not read at all.
-            while (bytes.hasRemaining()) {
-                if (channel.write(bytes) == 0) {
-                    throw new IOException("QEMU's monitor does not read");
-                }
+        // A few hundred bytes: a peer that does not take them at once does not read at all.
+        while (bytes.hasRemaining()) {
+            if (write(bytes) == 0) {
+                throw new IOException("QEMU's monitor does not read");
             }
-        } catch (SocketException e) {
+        }
+    }
+
+    private int write(ByteBuffer bytes) throws IOException {
+        try {
+            return channel.write(bytes);
+        } catch (IOException e) {
             throw new HungUpException(e);
         }
     }

@@ -15,10 +15,10 @@ sealed interface Said {
 
     record Refused(String why) implements Said {}
 
-    /// @param name such as `MIGRATION`
     /// Status of an event that tells that the guest has opened its port.
     String PORT_OPENED = "opened";
 
+    /// @param name such as `MIGRATION`
     /// @param status of a migration, or of the guest's end of a port; empty for other events
     record Event(String name, String status) implements Said {}
 

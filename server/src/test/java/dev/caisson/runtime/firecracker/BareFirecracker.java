@@ -12,18 +12,25 @@ import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 import tools.jackson.core.JsonGenerator;
 
-/// The least that gets a machine from jailer and API, as Firecracker's own guides have it: hard links, no cgroup, no namespace that the jailer does not make, nothing checked.
-record BareFirecracker(Vm vm, Serial serial) {
-    Process start(GuestKernel guest) throws IOException {
+/// A machine by jailer and API alone, as Firecracker's own guides have it: hard links, namespaces as far as the jailer makes them, nothing checked.
+///
+/// @param grouped whether the jailer puts it into a cgroup too, by its own means
+record BareFirecracker(Vm vm, Serial serial, boolean grouped) {
+    private static final String ID = "vm";
+    private static final Path CGROUPS = Path.of("/sys/fs/cgroup");
+    private static final List<String> CONTROLLERS = List.of("cpu", "memory", "pids");
+
+    void start(GuestKernel guest) throws IOException {
         var root = jail();
         Files.createLink(root.resolve("kernel"), guest.vmlinux());
         Files.createLink(root.resolve("initramfs"), guest.initramfs());
         link(root);
-        var process = jailer();
+        jailer();
         try (var api = connect(root)) {
             put(api, "/boot-source", out -> {
                 out.writeStringProperty("kernel_image_path", "/kernel");
@@ -57,15 +64,14 @@ record BareFirecracker(Vm vm, Serial serial) {
             });
             put(api, "/actions", out -> out.writeStringProperty("action_type", "InstanceStart"));
         }
-        return process;
     }
 
-    Process restore(Snapshot snapshot) throws IOException {
+    void restore(Snapshot snapshot) throws IOException {
         var root = jail();
         Files.createLink(root.resolve("memory"), snapshot.memoryFile());
         Files.write(root.resolve("state"), snapshot.state());
         link(root);
-        var process = jailer();
+        jailer();
         try (var api = connect(root)) {
             put(api, "/snapshot/load", out -> {
                 out.writeStringProperty("snapshot_path", "/state");
@@ -76,7 +82,23 @@ record BareFirecracker(Vm vm, Serial serial) {
                 out.writeBooleanProperty("resume_vm", true);
             });
         }
-        return process;
+    }
+
+    /// Its cgroup below the machine's, where the jailer looks for it.
+    BareFirecracker prepared() throws IOException {
+        for (String controller : grouped ? CONTROLLERS : List.<String>of()) {
+            Files.createDirectory(CGROUPS.resolve(controller).resolve(vm.cgroup()).resolve(ID));
+        }
+        return this;
+    }
+
+    /// Ends it.
+    void end() throws IOException {
+        long pid = Long.parseLong(Files.readString(vm.workshop().resolve("firecracker/vm/root/firecracker.pid")).strip());
+        ProcessHandle.of(pid).ifPresent(ProcessHandle::destroyForcibly);
+        while (Files.exists(Path.of("/proc/" + pid + "/exe"))) {
+            Thread.onSpinWait();
+        }
     }
 
     private Path jail() throws IOException {
@@ -88,13 +110,19 @@ record BareFirecracker(Vm vm, Serial serial) {
         Files.createLink(root.resolve("disk"), vm.disk());
     }
 
-    private Process jailer() throws IOException {
-        var builder = new ProcessBuilder(Lab.PROGRAMS.jailer().toString(), "--id", "vm", "--exec-file", Lab.PROGRAMS.firecracker().toString(),
+    private void jailer() throws IOException {
+        var argv = new ArrayList<>(List.of(
+                Lab.PROGRAMS.jailer().toString(), "--id", ID, "--exec-file", Lab.PROGRAMS.firecracker().toString(),
                 "--uid", Integer.toString(vm.user()), "--gid", Integer.toString(vm.user()), "--chroot-base-dir", vm.workshop().toString(),
-                "--netns", vm.network().toString(), "--", "--api-sock", "/a");
+                "--netns", vm.network().toString(), "--new-pid-ns", "--resource-limit", "no-file=2048", "--resource-limit", "fsize=1000000000"));
+        if (grouped) {
+            argv.addAll(List.of("--parent-cgroup", vm.cgroup(), "--cgroup", "cpu.shares=1024", "--cgroup", "memory.swappiness=60", "--cgroup", "pids.max=64"));
+        }
+        argv.addAll(List.of("--", "--api-sock", "/a"));
+        var builder = new ProcessBuilder(argv);
         builder.redirectInput(serial.console().input().toFile());
         builder.redirectErrorStream(true).redirectOutput(ProcessBuilder.Redirect.appendTo(serial.console().output().toFile()));
-        return builder.start();
+        builder.start();
     }
 
     private static SocketChannel connect(Path root) throws IOException {

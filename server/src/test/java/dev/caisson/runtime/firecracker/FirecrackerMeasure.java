@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 
@@ -35,8 +36,9 @@ final class FirecrackerMeasure {
         try {
             var measure = new FirecrackerMeasure(lab);
             var snapshot = measure.snapshot();
-            measure.compare("API path start to first serial byte", measure::start, measure::bareStart);
-            measure.compare("snapshot load to echo", serial -> measure.restore(serial, snapshot), serial -> measure.bareRestore(serial, snapshot));
+            measure.compare("API path start to first serial byte", measure::start, serial -> measure.bareStart(serial, false), serial -> measure.bareStart(serial, true));
+            measure.compare("snapshot load to echo", serial -> measure.restore(serial, snapshot), serial -> measure.bareRestore(serial, snapshot, false),
+                    serial -> measure.bareRestore(serial, snapshot, true));
             measure.memory(snapshot);
         } finally {
             lab.close();
@@ -48,23 +50,24 @@ final class FirecrackerMeasure {
         double millis(Serial serial) throws Exception;
     }
 
-    private void compare(String what, Way ours, Way bare) throws Exception {
-        double[] our = new double[ROUNDS];
-        double[] their = new double[ROUNDS];
+    /// @param bare by the jailer without and with a cgroup
+    private void compare(String what, Way ours, Way bare, Way grouped) throws Exception {
+        var ways = List.of(ours, bare, grouped);
+        double[][] times = new double[ways.size()][ROUNDS];
         for (int i = -WARM_UP; i < ROUNDS; i++) {
-            double one = once(ours);
-            double other = once(bare);
-            if (i >= 0) {
-                our[i] = one;
-                their[i] = other;
+            for (int way = 0; way < ways.size(); way++) {
+                double time = once(ways.get(way));
+                if (i >= 0) {
+                    times[way][i] = time;
+                }
             }
         }
-        Arrays.sort(our);
-        Arrays.sort(their);
+        Arrays.stream(times).forEach(Arrays::sort);
         System.out.println(what + ", n = " + ROUNDS);
         for (int percent : new int[] {10, 25, 50, 95}) {
             int at = ROUNDS * percent / 100;
-            System.out.printf(Locale.ROOT, "    p%d: ours %.1f ms, bare %.1f ms, ratio %.2f%n", percent, our[at], their[at], our[at] / their[at]);
+            System.out.printf(Locale.ROOT, "    p%d: ours %.1f ms, bare %.1f ms, ratio %.2f; bare with a cgroup %.1f ms, ratio %.2f%n",
+                    percent, times[0][at], times[1][at], times[0][at] / times[1][at], times[2][at], times[0][at] / times[2][at]);
         }
     }
 
@@ -86,12 +89,13 @@ final class FirecrackerMeasure {
         return done(start, vm);
     }
 
-    private double bareStart(Serial serial) throws Exception {
+    private double bareStart(Serial serial, boolean grouped) throws Exception {
         var vm = lab.vm(echo);
+        var bare = new BareFirecracker(vm, serial, grouped).prepared();
         long start = System.nanoTime();
-        var process = new BareFirecracker(vm, serial).start(echo);
+        bare.start(echo);
         serial.await(BANNER);
-        return bareDone(start, vm, process);
+        return bareDone(start, vm, bare);
     }
 
     private double restore(Serial serial, Snapshot snapshot) throws Exception {
@@ -104,13 +108,14 @@ final class FirecrackerMeasure {
         return done(start, vm);
     }
 
-    private double bareRestore(Serial serial, Snapshot snapshot) throws Exception {
+    private double bareRestore(Serial serial, Snapshot snapshot, boolean grouped) throws Exception {
         var vm = lab.vm(echo);
+        var bare = new BareFirecracker(vm, serial, grouped).prepared();
         long start = System.nanoTime();
-        var process = new BareFirecracker(vm, serial).restore(snapshot);
+        bare.restore(snapshot);
         serial.say("~");
         serial.await("~");
-        return bareDone(start, vm, process);
+        return bareDone(start, vm, bare);
     }
 
     private double done(long start, Vm vm) throws Exception {
@@ -119,9 +124,9 @@ final class FirecrackerMeasure {
         return millis;
     }
 
-    private double bareDone(long start, Vm vm, Process process) throws Exception {
+    private double bareDone(long start, Vm vm, BareFirecracker bare) throws Exception {
         double millis = (System.nanoTime() - start) / 1e6;
-        process.destroyForcibly().waitFor();
+        bare.end();
         lab.release(vm);
         return millis;
     }

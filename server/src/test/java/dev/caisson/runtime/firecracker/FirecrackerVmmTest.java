@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
+import dev.caisson.host.Child;
 import dev.caisson.runtime.HostSnapshot;
 import dev.caisson.runtime.microvm.DeviceRates;
 import dev.caisson.runtime.microvm.GuestKernel;
@@ -11,6 +12,8 @@ import dev.caisson.runtime.microvm.Snapshot;
 import dev.caisson.runtime.microvm.Vm;
 import dev.caisson.sandbox.Receipt;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -172,14 +175,20 @@ class FirecrackerVmmTest {
         new JailFacts(lab.pid(vm), vm).check();
     }
 
+    /// Dialed as Firecracker does for its guest: from inside the jail, as its user.
     @Test
     void aNodeThatListensAgainIsFound() throws Exception {
+        assumeThat(Path.of("/usr/bin/python3")).exists();
         var vm = vm(lab.kernel("idle", TinyGuest.idle(BANNER)));
         lab.vmm().start(vm, lab.kernel(vm));
         var fresh = lab.listen(vm);
-        var inside = Path.of("/proc/" + lab.pid(vm) + "/root/door/agent.sock");
-        try (var dialed = java.nio.channels.SocketChannel.open(java.net.UnixDomainSocketAddress.of(inside)); var accepted = fresh.accept()) {
-            assertThat(accepted.isConnected() && dialed.isConnected()).isTrue();
+        var script = "import os, socket, sys; os.chroot('/proc/' + sys.argv[1] + '/root'); os.setgroups([]); os.setgid(int(sys.argv[2])); os.setuid(int(sys.argv[2]));"
+                + " s = socket.socket(socket.AF_UNIX); s.connect('/v_1024'); s.sendall(b'home')";
+        Child.of(lab.guests.resolve("dial.log"), "/usr/bin/python3", "-c", script, Integer.toString(lab.pid(vm)), Integer.toString(vm.user())).mustRun(BOUND);
+        try (var accepted = fresh.accept()) {
+            var said = ByteBuffer.allocate(4);
+            accepted.read(said);
+            assertThat(new String(said.array(), StandardCharsets.US_ASCII)).isEqualTo("home");
         }
     }
 
@@ -189,6 +198,64 @@ class FirecrackerVmmTest {
         lab.vmm().start(vm, lab.kernel(vm));
         ProcessHandle.of(lab.pid(vm)).orElseThrow().destroyForcibly();
         assertThatThrownBy(() -> lab.vmm().pause(vm)).isInstanceOf(IOException.class).hasMessageContaining(vm.name());
+    }
+
+    @Test
+    void aRestoredMachineIsFrozenAndRestoredAgain() throws Exception {
+        var serial = lab.serial();
+        var vmm = lab.vmm(serial);
+        var template = vm(echo());
+        vmm.start(template, lab.kernel(template));
+        serial.await(BANNER);
+        var first = vm(echo());
+        vmm.restore(first, frozen(template, vmm));
+        serial.say("one~");
+        serial.await("one~");
+
+        vmm.restore(vm(echo()), frozen(first, vmm));
+        serial.say("two~");
+        serial.await("two~");
+    }
+
+    @Test
+    void aVmmThatDiesInTheMiddleOfAFreezeIsSeen() throws Exception {
+        var vm = vm(echo());
+        lab.vmm().start(vm, lab.kernel(vm));
+        int pid = lab.pid(vm);
+        var file = new Jail(vm).root().resolve(Jail.FROZEN_MEMORY);
+        Thread.ofVirtual().start(() -> {
+            while (file.toFile().length() == 0) {
+                Thread.onSpinWait();
+            }
+            ProcessHandle.of(pid).ifPresent(ProcessHandle::destroyForcibly);
+        });
+        assertThatThrownBy(() -> lab.vmm().freeze(vm, () -> {}, lab.guests.resolve("never"), lab.guests.resolve("neither"))).isInstanceOf(IOException.class).hasMessageContaining("/snapshot/create");
+        assertThat(lab.guests.resolve("never")).doesNotExist();
+    }
+
+    private Vm with(Vm vm, String tap, Path network, Path root) {
+        return new Vm(vm.name(), vm.directory(), vm.cgroup(), vm.user(), network, tap, vm.agentSocket(), root, vm.disk(), vm.shape(), vm.rates());
+    }
+
+    @Test
+    void whatIsMissingIsToldInTheProgramsWords() throws Exception {
+        var noTap = vm(echo());
+        assertThatThrownBy(() -> lab.vmm().start(with(noTap, "tap9", noTap.network(), noTap.root()), lab.kernel(noTap)))
+                .isInstanceOf(IOException.class).hasMessageContaining("PUT /network-interfaces/eth0").hasMessageContaining("tap9");
+        var noNetwork = vm(echo());
+        assertThatThrownBy(() -> lab.vmm().start(with(noNetwork, "tap0", noNetwork.directory().resolve("nothing"), noNetwork.root()), lab.kernel(noNetwork)))
+                .isInstanceOf(IOException.class).hasMessageContaining("the jailer ended").hasMessageContaining("nothing");
+        var secret = Files.createFile(lab.guests.resolve("secret"), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("r--------")));
+        var unreadable = vm(echo());
+        assertThatThrownBy(() -> lab.vmm().start(with(unreadable, "tap0", unreadable.network(), secret), lab.kernel(unreadable)))
+                .isInstanceOf(IOException.class).hasMessageContaining("cannot read " + secret);
+    }
+
+    @Test
+    void aMemoryOfAnotherSizeIsRefused() throws Exception {
+        var memory = Files.write(lab.guests.resolve("short"), new byte[4096]);
+        var vm = vm(echo());
+        assertThatThrownBy(() -> lab.vmm().restore(vm, new Snapshot(Optional.empty(), memory, new byte[10], vm.disk()))).isInstanceOf(IOException.class).hasMessageContaining("another amount of memory");
     }
 
     @Test

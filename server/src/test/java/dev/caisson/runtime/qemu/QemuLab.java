@@ -136,7 +136,7 @@ final class QemuLab {
     Guest restore(Snapshot snapshot) throws IOException, InterruptedException {
         var guest = make();
         vmm.restore(guest.vm(), snapshot);
-        guest.awaitHello(Duration.ofSeconds(20));
+        guest.awaitHello(Duration.ofSeconds(30));
         return guest;
     }
 

@@ -205,11 +205,14 @@ int main(void) {
         reboot(RB_AUTOBOOT);
     }
     modules();
-    port = open_port("caisson.agent");
     for (;;) {
-        struct pollfd wait = {port, POLLOUT, 0};
-        poll(&wait, 1, -1);
-        if (wait.revents & POLLHUP) { usleep(1000); continue; }
-        if (wait.revents & POLLOUT) serve();
+        /* Opened anew for each host, as the agent does: who freezes us waits for that. */
+        port = open_port("caisson.agent");
+        for (struct pollfd wait = {port, POLLOUT, 0}; (wait.revents & (POLLHUP | POLLOUT)) != POLLOUT;) {
+            poll(&wait, 1, -1);
+            if (wait.revents & POLLHUP) usleep(1000);
+        }
+        serve();
+        close(port);
     }
 }
