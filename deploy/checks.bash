@@ -69,6 +69,13 @@ test_packages() { # ROOM
     step 'install the Debian package chromium, for tests' install_packages chromium
 }
 
+# Where it cannot be had, the tests that want it are skipped with the reason.
+test_firecracker() {
+    if ! has_microvms || [[ ! -e /dev/kvm ]]; then return; fi
+    try_step 'have Firecracker 1.12.1, for tests' bash "$root/deploy/firecracker-for-tests.bash" /var/cache/caisson-test/firecracker ||
+        say 'tests of Firecracker will be skipped'
+}
+
 # All tests, or those of one room: `agent`, `client`, `cli`, or a package of the server.
 run_tests() { # [ROOM]
     local room=${1:-} status=0 log
@@ -87,6 +94,7 @@ run_tests() { # [ROOM]
     prepare
     test_templates
     test_packages "$room"
+    test_firecracker
     clear_reports
     log=$(mktemp)
     export CAISSON_HOME=$home CAISSON_LIB=${lib:?}

@@ -109,6 +109,11 @@ fn settle() {
     for (name, value) in settings {
         let _ = std::fs::write(Path::new("/proc/sys").join(name), value);
     }
+    // A program that takes all memory is killed when the others cannot keep what they used within this second. By its age alone the kernel would read their
+    // programs from the disk again and again, for minutes in which nobody answers, and kill nothing.
+    for (name, value) in [("enabled", "y"), ("min_ttl_ms", "1000")] {
+        let _ = std::fs::write(Path::new("/sys/kernel/mm/lru_gen").join(name), value);
+    }
     // Without us the machine is over, so nothing that is greedy may take us along. What we start volunteers.
     let _ = std::fs::write("/proc/self/oom_score_adj", "-1000");
     let _ = rustix::system::sethostname(HOSTNAME);

@@ -191,7 +191,7 @@ public final class Node implements Sandboxes, AutoCloseable {
         Home home = machine.home();
         var image = new Boot.Image(root.digest(), root.file(), root.directory());
         var warmUp = start.map(command -> new WarmUp(command.command(), command.user(), command.port(), command.patience()));
-        return new Boot(id, spec, home.sandbox(id.value()), home.cgroup(id.value()), image, home.agentSocket(id.value()), slot, plug, warmUp);
+        return new Boot(id, spec, home.sandbox(id.value()), home.cgroup(id.value()), image, home.agentSocket(id.value()), slot, plug, warmUp, Seeds.ALWAYS);
     }
 
     @FunctionalInterface

@@ -21,12 +21,15 @@ final class Seeds {
             options timeout:2 attempts:2
             """);
 
+    /// Those of every sandbox.
+    static final List<SeedFile> ALWAYS = List.of(RESOLVER);
+
     private Seeds() {}
 
     /// At most [SeedFile#MAX_FILES].
     /// Also where nothing may leave now: that can change, and until then the resolver says at once that there is no such name.
     static List<SeedFile> files(Optional<TrustSeeds> trust) {
-        return Stream.concat(Stream.of(RESOLVER), trust.stream().flatMap(seeds -> seeds.files().stream()).map(Seeds::file)).toList();
+        return Stream.concat(ALWAYS.stream(), trust.stream().flatMap(seeds -> seeds.files().stream()).map(Seeds::file)).toList();
     }
 
     private static SeedFile file(TrustSeeds.Seed seed) {

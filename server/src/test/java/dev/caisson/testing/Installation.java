@@ -26,6 +26,7 @@ import org.jspecify.annotations.Nullable;
 public final class Installation implements BeforeAllCallback, AfterEachCallback, AfterAllCallback {
     private final Supplier<List<String>> prefix;
     private final boolean opensInternet;
+    private final boolean runsMicrovms;
     private final Set<SandboxId> told = new HashSet<>();
     private @Nullable Internet internet;
     private @Nullable TestHome home;
@@ -38,22 +39,28 @@ public final class Installation implements BeforeAllCallback, AfterEachCallback,
 
     /// @param prefix what its processes are started with; asked when they are
     public Installation(Supplier<List<String>> prefix) {
-        this(prefix, false);
+        this(prefix, false, false);
     }
 
-    private Installation(Supplier<List<String>> prefix, boolean opensInternet) {
+    private Installation(Supplier<List<String>> prefix, boolean opensInternet, boolean runsMicrovms) {
         this.prefix = prefix;
         this.opensInternet = opensInternet;
+        this.runsMicrovms = runsMicrovms;
     }
 
     /// One on a host whose only link leads into an [Internet], with a gateway that asks the name servers there and trusts the authority there.
     public static Installation inAnInternet() {
-        return new Installation(List::of, true);
+        return new Installation(List::of, true, false);
+    }
+
+    /// The same, whose node can run microVMs as well.
+    public Installation withMicrovms() {
+        return new Installation(prefix, opensInternet, true);
     }
 
     @Override
     public void beforeAll(ExtensionContext context) throws IOException, InterruptedException {
-        home = TestHome.make();
+        home = runsMicrovms ? TestHome.withGuest() : TestHome.make();
         if (opensInternet) {
             Assumptions.assumeTrue(hasUser("caisson-gateway"), "no user caisson-gateway: run ./caisson setup");
             internet = Internet.open();
@@ -97,8 +104,11 @@ public final class Installation implements BeforeAllCallback, AfterEachCallback,
         return present(node);
     }
 
-    /// A new sandbox; a tier that this machine cannot give skips the test with the reason.
+    /// A new sandbox; a tier, or a driver that is named, that this machine cannot give skips the test with the reason.
     public Shell shell(SandboxSpec spec) {
+        if (spec.driver().isPresent()) {
+            return Shell.orSkip(node(), spec);
+        }
         Assumptions.assumeTrue(node().status().tiers().contains(spec.tier()), "this machine cannot give tier " + spec.tier().label());
         SandboxInfo made = node().create(spec);
         return new Shell(node(), made.id());

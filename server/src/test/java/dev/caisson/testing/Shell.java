@@ -1,10 +1,14 @@
 package dev.caisson.testing;
 
+import dev.caisson.remote.RemoteSandboxes;
 import dev.caisson.sandbox.ByteSize;
 import dev.caisson.sandbox.CommandEvent;
 import dev.caisson.sandbox.CommandResult;
 import dev.caisson.sandbox.CommandSpec;
 import dev.caisson.sandbox.CommandStream;
+import dev.caisson.sandbox.DriverName;
+import dev.caisson.sandbox.Failure;
+import dev.caisson.sandbox.SandboxException;
 import dev.caisson.sandbox.SandboxId;
 import dev.caisson.sandbox.SandboxSpec;
 import dev.caisson.sandbox.Sandboxes;
@@ -17,6 +21,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.junit.jupiter.api.Assumptions;
 
 /// Runs commands in a sandbox and keeps what they wrote.
 public record Shell(Sandboxes sandboxes, SandboxId id) {
@@ -27,10 +32,21 @@ public record Shell(Sandboxes sandboxes, SandboxId id) {
         }
     }
 
-    /// A sandbox's spec in a tier, with the trust that tier needs.
+    /// A sandbox's spec in a tier, with the trust that tier needs; a microVM is an emulated one, which every machine can run.
     public static SandboxSpec spec(Tier tier) {
         var trust = tier == Tier.CONTAINER ? Trust.TRUSTED : Trust.UNTRUSTED;
-        return new SandboxSpec(TemplateName.BASE, trust, tier, dev.caisson.sandbox.Limits.DEFAULT, Duration.ofMinutes(5), Map.of(), Map.of());
+        var spec = new SandboxSpec(TemplateName.BASE, trust, tier, dev.caisson.sandbox.Limits.DEFAULT, Duration.ofMinutes(5), Map.of(), Map.of());
+        return tier == Tier.MICROVM ? spec.withDriver(DriverName.QEMU_TCG) : spec;
+    }
+
+    /// A new sandbox run by the driver that its spec names; one that this machine cannot run skips the test with the reason.
+    public static Shell orSkip(RemoteSandboxes sandboxes, SandboxSpec spec) {
+        try {
+            return new Shell(sandboxes, sandboxes.create(spec).id());
+        } catch (SandboxException e) {
+            Assumptions.assumeFalse(e.code() == Failure.Code.TIER_UNAVAILABLE, e::getMessage);
+            throw e;
+        }
     }
 
     public Ran run(String... argv) throws InterruptedException {

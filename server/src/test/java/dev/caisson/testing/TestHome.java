@@ -25,6 +25,16 @@ public record TestHome(Home home) implements AutoCloseable {
         return new TestHome(home);
     }
 
+    /// One whose node can run microVMs, where the machine's installation has what they boot. A node that is asked for its status then tries KVM first, for seconds.
+    public static TestHome withGuest() throws IOException {
+        var made = make();
+        Path guest = prepared().resolve("guest");
+        if (Files.isDirectory(guest)) {
+            Files.createSymbolicLink(made.home.guest(), guest.toRealPath());
+        }
+        return made;
+    }
+
     /// A home on a file system of its own, of `bytes`, but for its programs and images.
     public static TestHome onDiskOf(long bytes) throws IOException {
         Path prepared = prepared();

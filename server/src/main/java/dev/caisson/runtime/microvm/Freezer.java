@@ -62,7 +62,7 @@ final class Freezer {
             try (var guest = TemplateGuest.listen(vm.agentSocket())) {
                 MicrovmDriver.furnish(vm, vmm, cgroups);
                 vmm.start(vm, GuestKernel.open(home.guest()));
-                guest.warmUp(origin.warmUp(), hello, () -> requireProcess(vm));
+                guest.warmUp(origin.warmUp(), origin.files(), hello, () -> requireProcess(vm));
                 vmm.freeze(vm, guest::close, draft.memory(), draft.state());
             }
             SparseFiles.copy(vm.disk(), draft.disk());

@@ -19,6 +19,7 @@ import java.io.IOException;
 import java.lang.ref.Reference;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.List;
@@ -116,11 +117,15 @@ public final class MicrovmDriver implements Driver {
 
     private Origin origin(Boot boot) throws IOException, InterruptedException {
         GuestKernel kernel = GuestKernel.open(guest);
-        return new Origin(vmm.fingerprint(), kernel.digest(), kernel.commandLine(vmm.home()), boot.image(), shape(boot.spec().limits()), boot.warmUp());
+        return new Origin(vmm.fingerprint(), kernel.digest(), kernel.commandLine(vmm.home()), boot.image(), shape(boot.spec().limits()), boot.warmUp(), boot.files());
     }
 
     /// Cgroup, tap, way home: what a machine has, whether it is booted or restored.
     static void furnish(Vm vm, Vmm vmm, Cgroups cgroups) throws IOException, InterruptedException {
+        // Images of before there were VMMs are root's alone.
+        if (!Files.getPosixFilePermissions(vm.root()).contains(PosixFilePermission.OTHERS_READ)) {
+            Files.setPosixFilePermissions(vm.root(), PosixFilePermissions.fromString("r--r--r--"));
+        }
         var memory = new ByteSize(vm.shape().memory().bytes() + vmm.overhead().bytes());
         cgroups.create(vm.cgroup(), new CgroupLimits(Math.max(1000 * vm.shape().vcpus(), START_CPU_MILLIS), memory, vm.shape().vcpus() + VMM_THREADS));
         if (!Tap.make(vm.network(), vm.user(), OptionalLong.of(vm.rates().networkBytesPerSecond())).limited()) {

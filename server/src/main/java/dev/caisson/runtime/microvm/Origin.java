@@ -1,5 +1,6 @@
 package dev.caisson.runtime.microvm;
 
+import dev.caisson.guest.SeedFile;
 import dev.caisson.runtime.Boot;
 import dev.caisson.runtime.WarmUp;
 import java.nio.charset.StandardCharsets;
@@ -15,7 +16,7 @@ import java.util.Optional;
 /// @param vmm see [Vmm#fingerprint]
 /// @param guest see [GuestKernel#digest]
 /// @param commandLine the guest kernel's
-record Origin(String vmm, String guest, String commandLine, Boot.Image image, Vm.Shape shape, Optional<WarmUp> warmUp) {
+record Origin(String vmm, String guest, String commandLine, Boot.Image image, Vm.Shape shape, Optional<WarmUp> warmUp, List<SeedFile> files) {
     /// Raise it when what is frozen differs for another reason than those.
     private static final int FORMAT = 1;
     private static final int KEY_DIGITS = 32;
@@ -26,18 +27,23 @@ record Origin(String vmm, String guest, String commandLine, Boot.Image image, Vm
                 "format " + FORMAT, "vmm " + vmm, "guest " + guest, "command line " + commandLine, "image " + image.digest(),
                 "vcpus " + shape.vcpus(), "memory " + shape.memory().bytes(), "disk " + shape.disk().bytes()));
         warmUp.ifPresent(warm -> lines.addAll(List.of("user " + warm.user(), "port " + warm.port(), "start " + warm.command())));
+        files.forEach(file -> lines.add("file " + file.path() + " " + sha256(List.of(new String(file.content(), StandardCharsets.ISO_8859_1)))));
         return lines;
     }
 
     /// 32 hex digits.
     String key() {
+        return sha256(lines()).substring(0, KEY_DIGITS);
+    }
+
+    private static String sha256(List<String> texts) {
         try {
             var sha256 = MessageDigest.getInstance("SHA-256");
-            for (String line : lines()) {
-                sha256.update(line.getBytes(StandardCharsets.UTF_8));
+            for (String text : texts) {
+                sha256.update(text.getBytes(StandardCharsets.UTF_8));
                 sha256.update((byte) 0);
             }
-            return HexFormat.of().formatHex(sha256.digest()).substring(0, KEY_DIGITS);
+            return HexFormat.of().formatHex(sha256.digest());
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException(e);
         }

@@ -2,12 +2,14 @@ package dev.caisson.runtime.microvm;
 
 import dev.caisson.guest.Agent;
 import dev.caisson.guest.GuestEvent;
+import dev.caisson.guest.SeedFile;
 import dev.caisson.runtime.WarmUp;
 import dev.caisson.sandbox.ByteSize;
 import dev.caisson.sandbox.CommandId;
 import dev.caisson.sandbox.CommandSpec;
 import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.SandboxException;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
@@ -68,7 +70,7 @@ final class TemplateGuest implements AutoCloseable {
     /// Errors: an [IOException] that says what did not happen.
     ///
     /// @param hello how long the machine may take to come up
-    void warmUp(Optional<WarmUp> warmUp, Duration hello, Hope machine) throws IOException, InterruptedException {
+    void warmUp(Optional<WarmUp> warmUp, List<SeedFile> files, Duration hello, Hope machine) throws IOException, InterruptedException {
         try {
             agent = greeted(System.nanoTime() + hello.toNanos(), machine);
         } catch (IOException e) {
@@ -79,6 +81,7 @@ final class TemplateGuest implements AutoCloseable {
             if (warmUp.isPresent()) {
                 begin(agent, warmUp.get());
             }
+            plant(agent, files);
             run(agent, FAMILIAR);
         } catch (SandboxException | IOException e) {
             awaitEnd(machine);
@@ -138,6 +141,15 @@ final class TemplateGuest implements AutoCloseable {
                 throw e;
             }
             return false;
+        }
+    }
+
+    private static void plant(Agent agent, List<SeedFile> files) {
+        var guest = agent.files(dev.caisson.sandbox.Files.Rights.ROOT);
+        for (SeedFile file : files) {
+            if (file.kind() == SeedFile.Kind.REPLACE) {
+                guest.write(file.path(), "root", file.mode(), new ByteArrayInputStream(file.content()));
+            }
         }
     }
 

@@ -8,7 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /// The walls around a VMM, as the programs that raise them, each becoming the next: shell (limits, the memory's descriptor), nsenter (network), bwrap (all other namespaces, a root
-/// of its own), setpriv (user, capabilities), QEMU (its system call filter).
+/// of its own, a [CallFilter]), setpriv (user, capabilities), QEMU (its system call filter).
 ///
 /// No user namespace: hosts that forbid those to users are as good as others, and the VMM has no right in any namespace. bwrap is root's, and what it mounts stays when setpriv, whose
 /// only capabilities are to become somebody else, has given up even these.
@@ -29,28 +29,32 @@ final class Jail {
     private static final int OPEN_FILES = 1024;
     private static final int BLOCK = 512;
     /// Constant text: data comes as arguments only.
-    private static final String LIMITS = "set -e; ulimit -c 0; ulimit -n " + OPEN_FILES + "; ulimit -f \"$1\"; if [ -n \"$2\" ]; then exec 9<>\"$2\"; fi; shift 2; exec \"$@\"";
+    private static final String LIMITS = "set -e; ulimit -c 0; ulimit -n " + OPEN_FILES + "; ulimit -f \"$1\"; exec 8<\"$2\"; if [ -n \"$3\" ]; then exec 9<>\"$3\"; fi; shift 3; exec \"$@\"";
 
     private final Programs programs;
+    private final Path filter;
     private final List<String> outside = new ArrayList<>();
     private final List<String> mounts = new ArrayList<>();
     private final int user;
 
-    private Jail(Programs programs, int user) {
+    private Jail(Programs programs, int user, Path filter) {
         this.programs = programs;
+        this.filter = filter;
         this.user = user;
     }
 
     /// In a network namespace that is there.
-    static Jail in(Path network, Programs programs, int user) throws IOException {
-        var jail = new Jail(programs, user);
+    ///
+    /// @param filter a file with [CallFilter]'s program
+    static Jail in(Path network, Programs programs, int user, Path filter) throws IOException {
+        var jail = new Jail(programs, user, filter);
         jail.outside.addAll(List.of(programs.nsenter().toString(), "--net=" + network, "--", programs.bwrap().toString()));
         return jail.furnished();
     }
 
     /// With no network at all.
-    static Jail withoutNetwork(Programs programs, int user) throws IOException {
-        var jail = new Jail(programs, user);
+    static Jail withoutNetwork(Programs programs, int user, Path filter) throws IOException {
+        var jail = new Jail(programs, user, filter);
         jail.outside.addAll(List.of(programs.bwrap().toString(), "--unshare-net"));
         return jail.furnished();
     }
@@ -96,10 +100,10 @@ final class Jail {
     /// @param arguments of QEMU
     List<String> command(long largestFile, String memory, List<String> arguments) {
         String id = Integer.toString(user);
-        var all = new ArrayList<>(List.of("/bin/sh", "-c", LIMITS, "jail", Long.toString((largestFile + BLOCK - 1) / BLOCK), memory));
+        var all = new ArrayList<>(List.of("/bin/sh", "-c", LIMITS, "jail", Long.toString((largestFile + BLOCK - 1) / BLOCK), filter.toString(), memory));
         all.addAll(outside);
         // In a session of its own: what is typed at the node's terminal is not for it.
-        all.addAll(List.of("--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup", "--as-pid-1", "--new-session", "--clearenv",
+        all.addAll(List.of("--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup", "--as-pid-1", "--new-session", "--clearenv", "--seccomp", "8",
                 "--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_SETPCAP"));
         all.addAll(mounts);
         all.addAll(List.of("--", SETPRIV, "--reuid=" + id, "--regid=" + id, "--clear-groups", "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs", "--", QEMU));

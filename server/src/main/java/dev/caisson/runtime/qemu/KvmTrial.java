@@ -6,6 +6,7 @@ import dev.caisson.runtime.microvm.KvmProbe;
 import dev.caisson.sandbox.ByteSize;
 import dev.caisson.sandbox.Failure;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -22,7 +23,8 @@ record KvmTrial(Programs programs, CommandLine commandLine, GuestKernel guest, S
     public Optional<String> run(Path scratch) throws IOException, InterruptedException {
         var device = scratch.resolve("kvm");
         KvmDevice.make(device, Jail.NOBODY);
-        var jail = Jail.withoutNetwork(programs, Jail.NOBODY)
+        var filter = Files.write(scratch.resolve("calls"), CallFilter.program());
+        var jail = Jail.withoutNetwork(programs, Jail.NOBODY, filter)
                 .readable(guest.vmlinux(), CommandLine.KERNEL)
                 .readable(guest.initramfs(), CommandLine.INITRAMFS)
                 .device(device, "/dev/kvm");

@@ -35,6 +35,11 @@ record Places(Path workshop) {
         return workshop.resolve("state");
     }
 
+    /// A new file with the system call filter.
+    Path callFilter() throws IOException {
+        return Files.write(workshop.resolve("calls"), CallFilter.program());
+    }
+
     /// A new device file for taps of that user's.
     Path tunDevice(int user) throws IOException {
         var device = workshop.resolve("tun");

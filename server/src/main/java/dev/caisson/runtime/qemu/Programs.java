@@ -46,8 +46,10 @@ record Programs(Path qemu, Path bwrap, Path setpriv, Path nsenter, Path firmware
     /// Errors: an [IOException] that names both versions when it is too old.
     QemuVersion version() throws IOException, InterruptedException {
         var output = Files.createTempFile("caisson-version", ".log");
+        var filter = Files.createTempFile("caisson-calls", ".bpf");
         try {
-            var command = Jail.withoutNetwork(this, Jail.NOBODY).command(MAX_WORDS_BYTES, "", List.of("--version"));
+            Files.write(filter, CallFilter.program());
+            var command = Jail.withoutNetwork(this, Jail.NOBODY, filter).command(MAX_WORDS_BYTES, "", List.of("--version"));
             var exit = new Child(command, Map.of(), output, List.of()).run(BOUND);
             var version = QemuVersion.said(exit.tail()).filter(_ -> exit.ok())
                     .orElseThrow(() -> new IOException(qemu + " does not say its version behind its walls, but ends with status " + exit.status() + ": " + Failure.shown(exit.tail())));
@@ -57,6 +59,7 @@ record Programs(Path qemu, Path bwrap, Path setpriv, Path nsenter, Path firmware
             return version;
         } finally {
             Files.delete(output);
+            Files.delete(filter);
         }
     }
 }

@@ -1,9 +1,7 @@
 package dev.caisson.runtime.qemu;
 
 import dev.caisson.host.Cgroups;
-import dev.caisson.host.HostFacts;
 import dev.caisson.runtime.microvm.GuestKernel;
-import dev.caisson.runtime.microvm.HostCpu;
 import dev.caisson.runtime.microvm.KvmProbe;
 import dev.caisson.runtime.microvm.Snapshot;
 import dev.caisson.runtime.microvm.Vm;
@@ -29,6 +27,7 @@ import java.util.function.Supplier;
 public final class QemuVmm implements Vmm {
     /// The guest's name for its way home.
     static final String PORT = "caisson.agent";
+    static final String HOME = "port:" + PORT;
 
     /// The program itself, what it has translated of the guest, and the page tables of the guest's memory.
     private static final ByteSize OVERHEAD = ByteSize.mib(192);
@@ -44,10 +43,7 @@ public final class QemuVmm implements Vmm {
     private final Cgroups cgroups;
     private final MonitorSocket monitors;
     private final CommandLine commandLine;
-    private final TscRate tsc = new TscRate(Path.of("/"));
-    private final KvmProbe kvm;
-    private final Supplier<Optional<GuestKernel>> guest;
-    private volatile Optional<QemuVersion> known = Optional.empty();
+    private final QemuHost host;
 
     /// @param kind QEMU or QEMU_TCG
     /// @param program qemu-system-x86_64
@@ -60,8 +56,7 @@ public final class QemuVmm implements Vmm {
         this.cgroups = cgroups;
         this.monitors = new MonitorSocket(cgroups);
         this.commandLine = new CommandLine(acceleration);
-        this.kvm = kvm;
-        this.guest = guest;
+        this.host = new QemuHost(acceleration, programs, kvm, guest);
     }
 
     @Override
@@ -76,56 +71,12 @@ public final class QemuVmm implements Vmm {
 
     @Override
     public Optional<String> unfit() {
-        if (!System.getProperty("os.arch", "").equals("amd64")) {
-            return Optional.of("QEMU's microvm machine is made for x86_64 alone");
-        }
-        if (!HostFacts.runningAsRoot()) {
-            return Optional.of("QEMU is put behind its walls by root; run the node as root");
-        }
-        var missing = programs.missing();
-        if (missing.isPresent()) {
-            return missing;
-        }
-        try {
-            version();
-            return switch (acceleration) {
-                case KVM -> kvmUnfit();
-                case TCG -> tsc.kilohertz().isPresent() ? Optional.empty() : Optional.of("this host does not tell how fast its time stamp counter is, which an emulated guest must know");
-            };
-        } catch (IOException e) {
-            return Optional.of(String.valueOf(e.getMessage()));
-        } catch (InterruptedException _) {
-            Thread.currentThread().interrupt();
-            return Optional.of("interrupted while QEMU was tried");
-        }
-    }
-
-    private Optional<String> kvmUnfit() throws IOException, InterruptedException {
-        var missing = KvmProbe.missing();
-        if (missing.isPresent()) {
-            return missing;
-        }
-        var kernel = guest.get();
-        return kernel.isEmpty()
-                ? Optional.of("no guest kernel; `caisson setup` installs it")
-                : kvm.unfit(fingerprint() + ", guest " + kernel.get().digest(), new KvmTrial(programs, commandLine, kernel.get(), home()));
-    }
-
-    private QemuVersion version() throws IOException, InterruptedException {
-        var version = known;
-        if (version.isEmpty()) {
-            version = Optional.of(programs.version());
-            known = version;
-        }
-        return version.get();
+        return host.unfit();
     }
 
     @Override
     public String fingerprint() throws IOException, InterruptedException {
-        return "qemu " + version().text() + ", microvm, firmware " + programs.firmware() + ", " + switch (acceleration) {
-            case KVM -> "kvm, " + HostCpu.line();
-            case TCG -> "tcg, tsc " + kilohertz() + " kHz";
-        } + ", machine " + commandLine.digest(parameters());
+        return host.fingerprint();
     }
 
     /// Before 8.2 it opens the file for writing.
@@ -141,7 +92,7 @@ public final class QemuVmm implements Vmm {
 
     @Override
     public String home() {
-        return "port:" + PORT;
+        return HOME;
     }
 
     @Override
@@ -155,7 +106,7 @@ public final class QemuVmm implements Vmm {
                     .readable(kernel.vmlinux(), CommandLine.KERNEL)
                     .readable(kernel.initramfs(), CommandLine.INITRAMFS);
             long largest = Math.max(Files.size(vm.disk()), vm.shape().memory().bytes());
-            launch(vm, Path.of("/dev/null"), jail.command(largest, "", commandLine.boot(vm, kernel.commandLine(home()) + parameters())), START_BOUND, (qmp, deadline) -> qmp.obey(deadline, Qmp.NEGOTIATE));
+            launch(vm, Path.of("/dev/null"), jail.command(largest, "", commandLine.boot(vm, kernel.commandLine(HOME) + host.parameters())), START_BOUND, (qmp, deadline) -> qmp.obey(deadline, Qmp.NEGOTIATE));
         });
     }
 
@@ -268,25 +219,11 @@ public final class QemuVmm implements Vmm {
     }
 
     private Jail jail(Vm vm, Places places) throws IOException {
-        var jail = Jail.in(vm.network(), programs, vm.user())
+        var jail = Jail.in(vm.network(), programs, vm.user(), places.callFilter())
                 .readable(vm.root(), CommandLine.ROOT)
                 .writable(vm.disk(), CommandLine.DISK)
                 .readable(vm.directory().resolve("door"), CommandLine.DOOR)
                 .device(places.tunDevice(vm.user()), "/dev/net/tun");
         return acceleration == Acceleration.KVM ? jail.device(places.kvmDevice(vm.user()), "/dev/kvm") : jail;
-    }
-
-    /// What the guest's kernel must know of this VMM.
-    private String parameters() throws IOException {
-        return acceleration.parameters() + (acceleration == Acceleration.TCG ? timing(kilohertz()) : "");
-    }
-
-    /// @param kilohertz lpj: how often a loop goes round in the 4 ms of one of the kernel's ticks
-    static String timing(long kilohertz) {
-        return " tsc_early_khz=" + kilohertz + " lpj=" + 4 * kilohertz;
-    }
-
-    private long kilohertz() throws IOException {
-        return tsc.kilohertz().orElseThrow(() -> new IOException("this host does not tell how fast its time stamp counter is"));
     }
 }

@@ -105,7 +105,7 @@ final class MicrovmLab {
         var id = SandboxId.random(random);
         var spec = new SandboxSpec(SandboxSpec.defaults().template(), Trust.UNTRUSTED, Tier.MICROVM, limits, Duration.ofMinutes(1), Map.of(), Map.of());
         var boot = new Boot(id, spec, machine.home.sandbox(id.value()), machine.home.cgroup(id.value()), machine.image, machine.home.agentSocket(id.value()), slot++,
-                machine.home.sandbox(id.value()).resolve("net"), warmUp);
+                machine.home.sandbox(id.value()).resolve("net"), warmUp, List.of());
         planned.add(boot);
         return boot;
     }

@@ -2,6 +2,7 @@ package dev.caisson.runtime.microvm;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.caisson.guest.SeedFile;
 import dev.caisson.runtime.Boot;
 import dev.caisson.runtime.WarmUp;
 import dev.caisson.sandbox.ByteSize;
@@ -12,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
@@ -34,7 +36,7 @@ class SnapshotStoreTest {
     }
 
     private static Origin origin(String vmm) {
-        return new Origin(vmm, "guest", "quiet", new Boot.Image("sha256:1", Path.of("/image"), Path.of("/mounted")), new Vm.Shape(1, MEMORY, ByteSize.mib(64)), Optional.empty());
+        return new Origin(vmm, "guest", "quiet", new Boot.Image("sha256:1", Path.of("/image"), Path.of("/mounted")), new Vm.Shape(1, MEMORY, ByteSize.mib(64)), Optional.empty(), List.of());
     }
 
     private Path keep(Origin origin) throws IOException {
@@ -74,13 +76,14 @@ class SnapshotStoreTest {
         var warm = Optional.of(new WarmUp("serve", "user", 80, Duration.ofSeconds(1)));
         assertThat(Stream.of(
                 origin("qemu 7"), origin("qemu 8"),
-                new Origin("qemu 7", "other guest", "quiet", image, shape, Optional.empty()),
-                new Origin("qemu 7", "guest", "loud", image, shape, Optional.empty()),
-                new Origin("qemu 7", "guest", "quiet", new Boot.Image("sha256:2", image.file(), image.directory()), shape, Optional.empty()),
-                new Origin("qemu 7", "guest", "quiet", image, new Vm.Shape(2, MEMORY, ByteSize.mib(64)), Optional.empty()),
-                new Origin("qemu 7", "guest", "quiet", image, new Vm.Shape(1, ByteSize.mib(8), ByteSize.mib(64)), Optional.empty()),
-                new Origin("qemu 7", "guest", "quiet", image, new Vm.Shape(1, MEMORY, ByteSize.mib(65)), Optional.empty()),
-                new Origin("qemu 7", "guest", "quiet", image, shape, warm)).map(Origin::key)).doesNotHaveDuplicates();
+                new Origin("qemu 7", "other guest", "quiet", image, shape, Optional.empty(), List.of()),
+                new Origin("qemu 7", "guest", "loud", image, shape, Optional.empty(), List.of()),
+                new Origin("qemu 7", "guest", "quiet", new Boot.Image("sha256:2", image.file(), image.directory()), shape, Optional.empty(), List.of()),
+                new Origin("qemu 7", "guest", "quiet", image, new Vm.Shape(2, MEMORY, ByteSize.mib(64)), Optional.empty(), List.of()),
+                new Origin("qemu 7", "guest", "quiet", image, new Vm.Shape(1, ByteSize.mib(8), ByteSize.mib(64)), Optional.empty(), List.of()),
+                new Origin("qemu 7", "guest", "quiet", image, new Vm.Shape(1, MEMORY, ByteSize.mib(65)), Optional.empty(), List.of()),
+                new Origin("qemu 7", "guest", "quiet", image, shape, warm, List.of()),
+                new Origin("qemu 7", "guest", "quiet", image, shape, Optional.empty(), List.of(SeedFile.replace("/etc/resolv.conf", "nameserver 192.0.2.1")))).map(Origin::key)).doesNotHaveDuplicates();
     }
 
     @ParameterizedTest

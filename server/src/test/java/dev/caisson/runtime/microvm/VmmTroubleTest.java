@@ -18,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -105,7 +106,7 @@ class VmmTroubleTest extends MicrovmTest {
         var living = lab.boot(driver);
         var plan = lab.plan(MicrovmLab.LIMITS);
         prepared(plan);
-        var second = new Boot(plan.id(), plan.spec(), plan.directory(), plan.cgroup(), plan.image(), plan.agentSocket(), plan.slot(), living.boot.network(), plan.warmUp());
+        var second = new Boot(plan.id(), plan.spec(), plan.directory(), plan.cgroup(), plan.image(), plan.agentSocket(), plan.slot(), living.boot.network(), plan.warmUp(), List.of());
         assertThatThrownBy(() -> driver.boot(second)).isInstanceOf(IOException.class).hasMessageContaining(Tap.NAME);
         lab.release(driver, plan);
         assertThat(living.run("echo here").text()).isEqualTo("here\n");

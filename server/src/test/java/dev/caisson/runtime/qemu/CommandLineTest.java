@@ -6,6 +6,8 @@ import dev.caisson.runtime.microvm.DeviceRates;
 import dev.caisson.runtime.microvm.Vm;
 import dev.caisson.sandbox.ByteSize;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -51,12 +53,27 @@ class CommandLineTest {
     @Test
     void theJailGivesAwayEverythingBeforeQemuBegins() throws IOException {
         var programs = new Programs(Path.of("/q/qemu"), Path.of("/b/bwrap"), Path.of("/s/setpriv"), Path.of("/n/nsenter"), Path.of("/f/qboot.rom"));
-        var command = Jail.in(Path.of("/net"), programs, 1234).readable(Path.of("/host/a"), "/a").writable(Path.of("/host/b"), "/b").device(Path.of("/host/c"), "/c").command(1025, "/mem", List.of("-x"));
+        var command = Jail.in(Path.of("/net"), programs, 1234, Path.of("/calls")).readable(Path.of("/host/a"), "/a").writable(Path.of("/host/b"), "/b").device(Path.of("/host/c"), "/c").command(1025, "/mem", List.of("-x"));
         assertThat(command.subList(0, 2)).containsExactly("/bin/sh", "-c");
-        assertThat(command.subList(3, 14)).containsExactly("jail", "3", "/mem", "/n/nsenter", "--net=/net", "--", "/b/bwrap", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup");
+        assertThat(command.subList(3, 15)).containsExactly("jail", "3", "/calls", "/mem", "/n/nsenter", "--net=/net", "--", "/b/bwrap", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup");
         assertThat(command).containsSubsequence("--ro-bind", "/host/a", "/a", "--bind", "/host/b", "/b", "--dev-bind", "/host/c", "/c", "--", "/setpriv");
         assertThat(command).endsWith("--", "/setpriv", "--reuid=1234", "--regid=1234", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs", "--", "/qemu", "-x");
-        assertThat(Jail.withoutNetwork(programs, 1234).command(0, "", List.of())).contains("--unshare-net").doesNotContain("/n/nsenter");
+        assertThat(Jail.withoutNetwork(programs, 1234, Path.of("/calls")).command(0, "", List.of())).contains("--unshare-net").doesNotContain("/n/nsenter");
+    }
+
+    @Test
+    void everyJumpOfTheCallFilterStaysInIt() {
+        var program = ByteBuffer.wrap(CallFilter.program()).order(ByteOrder.LITTLE_ENDIAN);
+        int count = program.limit() / 8;
+        assertThat(program.limit() % 8).isZero();
+        for (int at = 0; at < count; at++) {
+            int code = program.getShort(8 * at);
+            if (code == 0x15 || code == 0x35) {
+                assertThat(at + 1 + Byte.toUnsignedInt(program.get(8 * at + 2))).isLessThan(count);
+                assertThat(at + 1 + Byte.toUnsignedInt(program.get(8 * at + 3))).isLessThan(count);
+            }
+        }
+        assertThat(program.getShort(8 * (count - 1))).as("the last instruction answers").isEqualTo((short) 6);
     }
 
     @Test
@@ -99,6 +116,6 @@ class CommandLineTest {
         assertThat(new TscRate(root).kilohertz()).as("of an Intel").contains(2_592_000L);
         Files.writeString(cpuinfo, "cpu MHz\t\t: 2599.998\nflags\t\t: fpu tsc hypervisor\n");
         assertThat(new TscRate(root).kilohertz()).as("of a virtual machine").contains(2_599_998L);
-        assertThat(QemuVmm.timing(2_599_998)).isEqualTo(" tsc_early_khz=2599998 lpj=10399992");
+        assertThat(QemuHost.timing(2_599_998)).isEqualTo(" tsc_early_khz=2599998 lpj=10399992");
     }
 }

@@ -30,6 +30,7 @@ final class RestoreMeasure {
             say("boot and freeze and load %.1f", millis(begin, System.nanoTime()));
             var returns = new ArrayList<Double>();
             var hellos = new ArrayList<Double>();
+            var works = new ArrayList<Double>();
             for (int i = 0; i < ROUNDS; i++) {
                 var copy = lab.make();
                 begin = System.nanoTime();
@@ -37,6 +38,7 @@ final class RestoreMeasure {
                 returns.add(millis(begin, System.nanoTime()));
                 copy.awaitHello(Duration.ofSeconds(20));
                 hellos.add(millis(begin, System.nanoTime()));
+                works.add(lab.cgroups.usage(copy.vm().cgroup()).cpu().toNanos() / 1e6);
                 if (i == ROUNDS - 1) {
                     Thread.sleep(1000);
                     say("idle copy: %s", memory(lab.process(copy.vm())));
@@ -58,6 +60,7 @@ final class RestoreMeasure {
             }
             say("restore returns: %s", spread(returns));
             say("restore to hello: %s", spread(hellos));
+            say("its CPU time, jail included: %s", spread(works));
         } finally {
             lab.close();
         }
@@ -65,7 +68,7 @@ final class RestoreMeasure {
 
     private static String memory(int process) throws IOException {
         return Files.readAllLines(Path.of("/proc/" + process + "/smaps_rollup")).stream()
-                .filter(line -> line.matches("(Rss|Pss|Private_Dirty|Private_Clean|Shared_Clean):.*")).map(line -> line.replaceAll(" +", " ")).toList().toString();
+                .filter(line -> line.matches("(Rss|Pss|Private_Dirty|Anonymous):.*")).map(line -> line.replaceAll(" +", " ")).toList().toString();
     }
 
     private static String spread(List<Double> values) {
