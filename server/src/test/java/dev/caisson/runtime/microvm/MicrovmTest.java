@@ -7,9 +7,11 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.Timeout;
 
 /// Tests of sandboxes in emulated machines: one installation for each class, and after each test nothing of it is left.
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@Timeout(180)
 abstract class MicrovmTest {
     MicrovmLab lab;
     /// One whose snapshot is there.
