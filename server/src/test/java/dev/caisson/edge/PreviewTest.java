@@ -276,7 +276,8 @@ class PreviewTest extends OpenPreview {
             for (int i = 0; i < 5; i++) {
                 assertThat(send(get("/" + i, token())).body()).isEqualTo("hi");
             }
-            assertThat(sandboxes.dials()).isEqualTo(1);
+            // A connection is kept a moment after its answer has left: a client that is quicker has another one made.
+            assertThat(sandboxes.dials()).isBetween(1L, 4L);
         }
         try (var guest = new Guest((_, connection) -> Guest.say(connection, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhiHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"))) {
             sandboxes.listen(id, 8080, guest.port());
