@@ -50,6 +50,11 @@ final class Spending {
         return true;
     }
 
+    /// How many are open.
+    synchronized int connections() {
+        return connections;
+    }
+
     synchronized void closed() {
         connections--;
     }
