@@ -340,6 +340,11 @@ public final class Forwarder implements PortForwarder, AutoCloseable {
         why.answer(request, response, callback);
     }
 
+    /// Connections into sandboxes that wait for the next request.
+    int kept() {
+        return pool.kept();
+    }
+
     @Override
     public void close() {
         watch.interrupt();

@@ -55,6 +55,11 @@ final class GuestPool implements AutoCloseable {
         count++;
     }
 
+    /// How many are kept.
+    synchronized int kept() {
+        return count;
+    }
+
     /// Closes those that were kept for too long.
     void tidy() {
         var old = new ArrayList<GuestConnection>();

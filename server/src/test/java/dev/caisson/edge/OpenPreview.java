@@ -41,6 +41,7 @@ abstract class OpenPreview {
     final PortLinks links;
     final HttpListener listener = new HttpListener(new ListenSettings(new InetSocketAddress("127.0.0.1", 0), Duration.ofSeconds(75), HEAD_WITHIN, 4_096));
     final SandboxId id;
+    final PreviewDoor door;
 
     OpenPreview(Path directory) {
         JETTY.setLevel(Level.OFF);
@@ -48,7 +49,7 @@ abstract class OpenPreview {
         id = sandboxes.create(SandboxSpec.defaults()).id();
         tokens = SandboxTokens.open(directory.resolve("secret"), new SecureRandom());
         links = new PortLinks(tokens, InstantSource.fixed(NOW));
-        var door = new PreviewDoor(Optional.of(new PreviewDomain("box.test", 80, false)), sandboxes, tokens, links, QUICK);
+        door = new PreviewDoor(Optional.of(new PreviewDomain("box.test", 80, false)), sandboxes, tokens, links, QUICK);
         listener.open(new Doors(List.of(door), new Handler.Abstract() {
             @Override
             public boolean handle(Request request, Response response, Callback callback) {
