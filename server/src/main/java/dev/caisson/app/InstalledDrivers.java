@@ -21,15 +21,13 @@ import java.util.function.Supplier;
 
 /// The drivers of an installation.
 final class InstalledDrivers {
-    private static final String PROGRAMS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
     private InstalledDrivers() {}
 
     static Drivers of(Home home, Cgroups cgroups) {
         var agent = home.bin().resolve("caisson-agent");
         var kvm = new KvmProbe(home.run().resolve("kvm"));
         Supplier<Optional<GuestKernel>> guest = () -> GuestKernel.find(home.guest());
-        var qemu = HostFacts.program("qemu-system-x86_64", PROGRAMS).orElse(Path.of("/usr/bin/qemu-system-x86_64"));
+        var qemu = HostFacts.program("qemu-system-x86_64", HostFacts.PATH).orElse(Path.of("/usr/bin/qemu-system-x86_64"));
         return new Drivers(List.of(
                 microvm(new FirecrackerVmm(home.bin().resolve("firecracker"), home.bin().resolve("jailer"), cgroups, kvm, guest), home, cgroups),
                 microvm(new QemuVmm(DriverName.QEMU, qemu, cgroups, kvm, guest), home, cgroups),

@@ -25,8 +25,10 @@ import dev.caisson.link.LinkLimits;
 import dev.caisson.link.LinkStream;
 import dev.caisson.sandbox.CommandId;
 import dev.caisson.sandbox.CommandSpec;
+import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.Files;
 import dev.caisson.sandbox.PortConnection;
+import dev.caisson.sandbox.SandboxException;
 import dev.caisson.sandbox.TerminalSize;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -205,6 +207,19 @@ public final class Agent implements AutoCloseable {
         } catch (LinkException | InterruptedException | RuntimeException e) {
             stream.close();
             throw e;
+        }
+    }
+
+    /// True when something listens on a port of the sandbox's own loopback.
+    public boolean listens(int port) throws LinkException, InterruptedException {
+        try {
+            dial(port).close();
+            return true;
+        } catch (SandboxException e) {
+            if (e.code() != Failure.Code.PORT_CLOSED) {
+                throw e;
+            }
+            return false;
         }
     }
 

@@ -38,7 +38,7 @@ public record Child(List<String> argv, Map<String, String> env, Path input, Path
 
     /// A child in our own cgroup with a minimal environment.
     public static Child of(Path output, String... argv) {
-        return new Child(List.of(argv), Map.of("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL", "C.UTF-8"), output, List.of());
+        return new Child(List.of(argv), Map.of("PATH", HostFacts.PATH, "LC_ALL", "C.UTF-8"), output, List.of());
     }
 
     public Child inCgroup(List<Path> joinFiles) {

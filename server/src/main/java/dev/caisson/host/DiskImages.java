@@ -17,6 +17,9 @@ import java.time.Duration;
 ///
 /// @param cache directory for what is kept, one file per size
 public record DiskImages(Path cache) {
+    /// What an overlay keeps on a disk beside files: its two directories and their bookkeeping.
+    public static final ByteSize OVERLAY_SHARE = ByteSize.kib(64);
+
     private static final int BLOCK = SparseFiles.BLOCK;
     // What is kept: a header (bytes of the image), then per block its offset and its 4,096 bytes.
     private static final int RECORD = Long.BYTES + BLOCK;

@@ -21,6 +21,9 @@ import java.util.Optional;
 public record HostFacts(
         boolean root, String kernel, String cgroups, boolean cgroupsUsable, boolean loopDevices, List<String> filesystems, long userNamespaces, boolean seccomp,
         boolean kvm) {
+    /// Where a Debian has its programs.
+    public static final String PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
     private static final List<String> FILESYSTEMS = List.of("overlay", "erofs", "ext4", "tmpfs");
 
     public HostFacts {

@@ -13,6 +13,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
@@ -27,10 +28,22 @@ import org.jspecify.annotations.Nullable;
 public final class Sha256 {
     private static final int BYTES = 32;
     private static final int CHUNK = 1 << 20;
-    private static final @Nullable OpenSsl OPENSSL = OpenSsl.find();
 
     private final @Nullable MemorySegment context;
     private final @Nullable MessageDigest own;
+
+    /// Of a short text in UTF-8, in 64 hex digits.
+    public static String of(String text) {
+        return HexFormat.of().formatHex(jdk().digest(text.getBytes(StandardCharsets.UTF_8)));
+    }
+
+    private static MessageDigest jdk() {
+        try {
+            return MessageDigest.getInstance("SHA-256");
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every JDK has SHA-256", e);
+        }
+    }
 
     /// Of a file, in 64 hex digits.
     public static String of(Path file) throws IOException {
@@ -47,20 +60,16 @@ public final class Sha256 {
     }
 
     Sha256() {
-        context = OPENSSL == null ? null : OPENSSL.begin();
-        try {
-            own = OPENSSL == null ? MessageDigest.getInstance("SHA-256") : null;
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every JDK has SHA-256", e);
-        }
+        context = OpenSsl.FOUND == null ? null : OpenSsl.FOUND.begin();
+        own = OpenSsl.FOUND == null ? jdk() : null;
     }
 
     /// @param bytes native memory
     void add(MemorySegment bytes) {
         if (own != null) {
             own.update(bytes.asByteBuffer());
-        } else if (OPENSSL != null && context != null) {
-            OPENSSL.add(context, bytes);
+        } else if (OpenSsl.FOUND != null && context != null) {
+            OpenSsl.FOUND.add(context, bytes);
         }
     }
 
@@ -68,15 +77,18 @@ public final class Sha256 {
         if (own != null) {
             return own.digest();
         }
-        if (OPENSSL == null || context == null) {
+        if (OpenSsl.FOUND == null || context == null) {
             throw new IllegalStateException("one of the two is there");
         }
-        return OPENSSL.finish(context);
+        return OpenSsl.FOUND.finish(context);
     }
 
     /// libcrypto's EVP_Digest functions, the same since OpenSSL 1.1.
     private record OpenSsl(MethodHandle newContext, MethodHandle freeContext, MethodHandle sha256, MethodHandle init, MethodHandle update, MethodHandle end) {
-        static @Nullable OpenSsl find() {
+        /// Looked for when something large is to be hashed; that takes a moment.
+        static final @Nullable OpenSsl FOUND = find();
+
+        private static @Nullable OpenSsl find() {
             for (String library : new String[] {"libcrypto.so.3", "libcrypto.so.1.1"}) {
                 try {
                     var symbols = SymbolLookup.libraryLookup(library, Arena.global());

@@ -1,6 +1,7 @@
 package dev.caisson.image;
 
 import dev.caisson.host.Child;
+import dev.caisson.host.HostFacts;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -19,7 +20,6 @@ import java.util.function.Consumer;
 final class BuildSteps {
     private static final Duration TIME_LIMIT = Duration.ofMinutes(30);
     private static final Duration TELL_EVERY = Duration.ofSeconds(5);
-    private static final String PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     /// The death signal comes when the thread that started the program ends: it is started from a platform thread that waits for it.
     private static final List<String> TIED = List.of(
             "setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--");
@@ -32,7 +32,7 @@ final class BuildSteps {
     BuildSteps(Recipe recipe, Path scratch, Path log, Consumer<String> progress) {
         this.title = "template " + recipe.name() + ": ";
         this.env = Map.of(
-                "PATH", PATH, "LC_ALL", "C.UTF-8", "HOME", "/root", "TMPDIR", scratch.toString(), "DEBIAN_FRONTEND", "noninteractive",
+                "PATH", HostFacts.PATH, "LC_ALL", "C.UTF-8", "HOME", "/root", "TMPDIR", scratch.toString(), "DEBIAN_FRONTEND", "noninteractive",
                 "SUITE", recipe.suite(), "SOURCE_DATE_EPOCH", Long.toString(recipe.time().getEpochSecond()));
         this.log = log;
         this.progress = progress;

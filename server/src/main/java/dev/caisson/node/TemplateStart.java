@@ -35,22 +35,10 @@ record TemplateStart(Machine machine, Boot boot, JournalEntry entry, KeptCommand
         // A lease that is over first ends the wait as well.
         long deadline = Math.min(machine.uptime().in(start.patience()), entry.deadlineNanos());
         try (var running = commands.start(agent, spec)) {
-            while (!listens(agent, start.port())) {
+            while (!agent.listens(start.port())) {
                 refuseToWait(agent, running.id(), start, deadline);
                 TimeUnit.NANOSECONDS.sleep(READY_POLL.toNanos());
             }
-        }
-    }
-
-    private static boolean listens(Agent agent, int port) throws InterruptedException, LinkException {
-        try {
-            agent.dial(port).close();
-            return true;
-        } catch (SandboxException e) {
-            if (e.code() != Failure.Code.PORT_CLOSED) {
-                throw e;
-            }
-            return false;
         }
     }
 

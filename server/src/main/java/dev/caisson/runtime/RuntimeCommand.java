@@ -1,6 +1,7 @@
 package dev.caisson.runtime;
 
 import dev.caisson.host.Child;
+import dev.caisson.host.HostFacts;
 import dev.caisson.host.Stage;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -18,7 +19,7 @@ import org.jspecify.annotations.Nullable;
 /// @param log the file given to the runtime's own log option
 /// @param stage what is mounted for it alone; null: it sees the machine's mounts
 public record RuntimeCommand(List<String> argv, List<Path> cgroupFiles, Path nothing, Path log, @Nullable Stage stage) {
-    private static final Map<String, String> ENV = Map.of("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    private static final Map<String, String> ENV = Map.of("PATH", HostFacts.PATH);
     // A start takes about 0.1 s; on a machine with 100 starts under way still only seconds.
     private static final Duration BOUND = Duration.ofSeconds(60);
 

@@ -39,8 +39,6 @@ public final class ContainerDriver implements Driver {
     // runc is a Go program with a dozen threads; the guest's own bound is set before any of its code runs.
     private static final int START_PROCESSES = 64;
     private static final int START_CPU_MILLIS = 4000;
-    // Overlay keeps its two directories and their bookkeeping on the disk.
-    private static final ByteSize OVERLAY_SHARE = ByteSize.kib(64);
 
     private final OciRuntime runtime;
     private final Path agent;
@@ -103,7 +101,7 @@ public final class ContainerDriver implements Driver {
         cgroups.create(boot.cgroup(), new CgroupLimits(
                 Math.max(limits.cpus().millis(), START_CPU_MILLIS), limits.memory(), limits.processes() + START_PROCESSES));
         AgentDoor.make(at.door(), agent, boot.agentSocket(), first);
-        disks.create(at.diskImage(), new ByteSize(limits.disk().bytes() + OVERLAY_SHARE.bytes()));
+        disks.create(at.diskImage(), new ByteSize(limits.disk().bytes() + DiskImages.OVERLAY_SHARE.bytes()));
         Files.createDirectory(at.bundle());
         Files.createDirectory(at.state());
         NullDevice.make(at.nothing());

@@ -22,7 +22,6 @@ final class OciRuntime {
     /// process that joins a cgroup by its id, as runc's does, waits for the kernel's grace period of some 6 ms.
     static final List<String> PROGRAMS = List.of("crun", "runc");
 
-    private static final String PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     // Each sandbox has a state directory of its own.
     static final String CONTAINER = "s";
 
@@ -85,7 +84,7 @@ final class OciRuntime {
     private Choice probeAll() {
         var problems = new ArrayList<String>();
         for (String name : programs) {
-            var path = HostFacts.program(name, PATH);
+            var path = HostFacts.program(name, HostFacts.PATH);
             if (path.isEmpty()) {
                 problems.add(name + " is not installed");
                 continue;

@@ -26,8 +26,6 @@ final class Freezer {
     /// None of a sandbox's VMM.
     private static final int USER = MicrovmDriver.FIRST_USER - 1;
     private static final int NAME_DIGITS = 19;
-    /// Overlay keeps its two directories and their bookkeeping on the disk.
-    private static final ByteSize OVERLAY_SHARE = ByteSize.kib(64);
     private static final ByteSize FULL = ByteSize.mib(1);
 
     private final Vmm vmm;
@@ -57,11 +55,11 @@ final class Freezer {
         try {
             Files.createDirectory(directory, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx--x--x")));
             new NetworkNamespace(vm.network()).create();
-            disks.create(vm.disk(), new ByteSize(origin.shape().disk().bytes() + OVERLAY_SHARE.bytes()));
+            disks.create(vm.disk(), new ByteSize(origin.shape().disk().bytes() + DiskImages.OVERLAY_SHARE.bytes()));
             MicrovmDriver.give(vm.disk(), vm.user(), "rw-------");
             try (var guest = TemplateGuest.listen(vm.agentSocket())) {
                 MicrovmDriver.furnish(vm, vmm, cgroups);
-                vmm.start(vm, GuestKernel.open(home.guest()));
+                vmm.start(vm, origin.guest());
                 guest.warmUp(origin.warmUp(), origin.files(), hello, () -> requireProcess(vm));
                 vmm.freeze(vm, guest::close, draft.memory(), draft.state());
             }

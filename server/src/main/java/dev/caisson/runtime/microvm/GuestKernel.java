@@ -5,9 +5,6 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
@@ -63,7 +60,7 @@ public record GuestKernel(Path vmlinux, Path initramfs, String digest, String ve
         var lines = Files.readString(file, StandardCharsets.ISO_8859_1).lines().map(line -> line.split(" ", 2)).filter(words -> words.length == 2).toList();
         String vmlinux = checked(directory, "vmlinux", said(file, lines, "vmlinux"));
         String initramfs = checked(directory, "initramfs", said(file, lines, "initramfs"));
-        return new GuestKernel(directory.resolve("vmlinux"), directory.resolve("initramfs"), digest(vmlinux + " " + initramfs), said(file, lines, "kernel"));
+        return new GuestKernel(directory.resolve("vmlinux"), directory.resolve("initramfs"), Sha256.of(vmlinux + " " + initramfs), said(file, lines, "kernel"));
     }
 
     private static String said(Path file, Iterable<String[]> lines, String key) throws IOException {
@@ -85,14 +82,6 @@ public record GuestKernel(Path vmlinux, Path initramfs, String digest, String ve
             throw new IOException(file + " is damaged: its SHA-256 is " + found + ", its manifest says " + expected + REMEDY);
         }
         return found;
-    }
-
-    private static String digest(String text) {
-        try {
-            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.US_ASCII)));
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException(e);
-        }
     }
 
     /// Parameters for the kernel; a VMM adds its console and devices.

@@ -1,12 +1,9 @@
 package dev.caisson.runtime.microvm;
 
+import dev.caisson.host.Sha256;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -32,14 +29,6 @@ public final class HostCpu {
             }
         });
         var model = NAMES.stream().map(name -> values.getOrDefault(name, "?")).toList();
-        return String.join(" ", model) + ", features " + digest(values.getOrDefault("flags", "?")) + ", kernel " + kernel;
-    }
-
-    private static String digest(String text) {
-        try {
-            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8)), 0, 8);
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException(e);
-        }
+        return String.join(" ", model) + ", features " + Sha256.of(values.getOrDefault("flags", "?")).substring(0, 16) + ", kernel " + kernel;
     }
 }

@@ -2,18 +2,15 @@ package dev.caisson.runtime.microvm;
 
 import dev.caisson.host.Child;
 import dev.caisson.host.HostFacts;
+import dev.caisson.host.Sha256;
 import dev.caisson.sandbox.Failure;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
 import java.util.HashMap;
-import java.util.HexFormat;
 import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -136,12 +133,7 @@ public final class KvmProbe {
     }
 
     private Path file(String key) {
-        try {
-            var digest = MessageDigest.getInstance("SHA-256").digest(key.getBytes(StandardCharsets.UTF_8));
-            return directory.resolve("kvm-" + HexFormat.of().formatHex(digest, 0, 8));
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException(e);
-        }
+        return directory.resolve("kvm-" + Sha256.of(key).substring(0, 16));
     }
 
     private static String oneLine(String reason) {

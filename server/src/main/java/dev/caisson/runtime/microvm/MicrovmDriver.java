@@ -117,7 +117,7 @@ public final class MicrovmDriver implements Driver {
 
     private Origin origin(Boot boot) throws IOException, InterruptedException {
         GuestKernel kernel = GuestKernel.open(guest);
-        return new Origin(vmm.fingerprint(), kernel.digest(), kernel.commandLine(vmm.home()), boot.image(), shape(boot.spec().limits()), boot.warmUp(), boot.files());
+        return new Origin(vmm.fingerprint(), kernel, kernel.commandLine(vmm.home()), boot.image(), shape(boot.spec().limits()), boot.warmUp(), boot.files());
     }
 
     /// Cgroup, tap, way home: what a machine has, whether it is booted or restored.

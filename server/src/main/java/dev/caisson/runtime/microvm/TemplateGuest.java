@@ -7,7 +7,6 @@ import dev.caisson.runtime.WarmUp;
 import dev.caisson.sandbox.ByteSize;
 import dev.caisson.sandbox.CommandId;
 import dev.caisson.sandbox.CommandSpec;
-import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.SandboxException;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -16,7 +15,6 @@ import java.net.UnixDomainSocketAddress;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
 import java.nio.channels.ServerSocketChannel;
-import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -121,7 +119,7 @@ final class TemplateGuest implements AutoCloseable {
                 List.of("/bin/sh", "-c", warmUp.command()), Map.of(), "/", warmUp.user(), Optional.empty(), CommandSpec.MAX_TIMEOUT, CommandSpec.DEFAULT_OUTPUT_LIMIT, false, WarmUp.TAG, CommandSpec.Unread.DROP, false);
         agent.start(START, spec, OPEN_FILES, 0).close();
         long until = System.nanoTime() + warmUp.patience().toNanos();
-        while (!listens(agent, warmUp.port())) {
+        while (!agent.listens(warmUp.port())) {
             if (agent.commands().stream().anyMatch(held -> held.exit().isPresent())) {
                 throw new IOException("its start command ended before it was ready: " + warmUp.command());
             }
@@ -129,18 +127,6 @@ final class TemplateGuest implements AutoCloseable {
                 throw new IOException("nothing listened on port " + warmUp.port() + " within " + warmUp.patience().toSeconds() + " s");
             }
             Thread.sleep(POLL);
-        }
-    }
-
-    private static boolean listens(Agent agent, int port) throws IOException, InterruptedException {
-        try {
-            agent.dial(port).close();
-            return true;
-        } catch (SandboxException e) {
-            if (e.code() != Failure.Code.PORT_CLOSED) {
-                throw e;
-            }
-            return false;
         }
     }
 

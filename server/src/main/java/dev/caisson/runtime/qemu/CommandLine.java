@@ -1,14 +1,11 @@
 package dev.caisson.runtime.qemu;
 
+import dev.caisson.host.Sha256;
 import dev.caisson.runtime.microvm.DeviceRates;
 import dev.caisson.runtime.microvm.Vm;
 import dev.caisson.sandbox.ByteSize;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.List;
 
 /// QEMU's arguments. Paths are those inside the [Jail], and the same for every machine: a frozen one and its copies differ in where their memory is and in nothing that they see.
@@ -58,12 +55,7 @@ record CommandLine(Acceleration acceleration) {
     /// @param parameters see [#boot]
     String digest(String parameters) {
         var sample = new Vm("", ANYWHERE, "", 0, ANYWHERE, "tap", ANYWHERE.resolve("agent.sock"), ANYWHERE, ANYWHERE, new Vm.Shape(1, ByteSize.mib(1), ByteSize.mib(1)), DeviceRates.DEFAULT);
-        try {
-            var sha256 = MessageDigest.getInstance("SHA-256");
-            return HexFormat.of().formatHex(sha256.digest(String.join("\0", boot(sample, parameters)).getBytes(StandardCharsets.UTF_8)), 0, 8);
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException(e);
-        }
+        return Sha256.of(String.join("\0", boot(sample, parameters))).substring(0, 16);
     }
 
     private List<String> machine(Vm.Shape shape, String memory, boolean shared) {

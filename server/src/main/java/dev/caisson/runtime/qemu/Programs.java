@@ -16,7 +16,6 @@ import java.util.Optional;
 /// @param qemu qemu-system-x86_64
 /// @param firmware what the machine starts with
 record Programs(Path qemu, Path bwrap, Path setpriv, Path nsenter, Path firmware) {
-    private static final String PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     private static final Duration BOUND = Duration.ofSeconds(10);
     private static final int MAX_WORDS_BYTES = 1 << 20;
     /// The leanest first; distributions put them in different places.
@@ -28,7 +27,7 @@ record Programs(Path qemu, Path bwrap, Path setpriv, Path nsenter, Path firmware
     }
 
     private static Path find(String name) {
-        return HostFacts.program(name, PATH).orElse(Path.of("/usr/bin", name));
+        return HostFacts.program(name, HostFacts.PATH).orElse(Path.of("/usr/bin", name));
     }
 
     /// Which of them is missing and what to do; empty when none is.

@@ -35,8 +35,12 @@ class SnapshotStoreTest {
         store = new SnapshotStore(directory.resolve("snapshot"), true);
     }
 
+    private static GuestKernel kernel(String digest) {
+        return new GuestKernel(Path.of("/vmlinux"), Path.of("/initramfs"), digest, "6.1");
+    }
+
     private static Origin origin(String vmm) {
-        return new Origin(vmm, "guest", "quiet", new Boot.Image("sha256:1", Path.of("/image"), Path.of("/mounted")), new Vm.Shape(1, MEMORY, ByteSize.mib(64)), Optional.empty(), List.of());
+        return new Origin(vmm, kernel("guest"), "quiet", new Boot.Image("sha256:1", Path.of("/image"), Path.of("/mounted")), new Vm.Shape(1, MEMORY, ByteSize.mib(64)), Optional.empty(), List.of());
     }
 
     private Path keep(Origin origin) throws IOException {
@@ -76,14 +80,14 @@ class SnapshotStoreTest {
         var warm = Optional.of(new WarmUp("serve", "user", 80, Duration.ofSeconds(1)));
         assertThat(Stream.of(
                 origin("qemu 7"), origin("qemu 8"),
-                new Origin("qemu 7", "other guest", "quiet", image, shape, Optional.empty(), List.of()),
-                new Origin("qemu 7", "guest", "loud", image, shape, Optional.empty(), List.of()),
-                new Origin("qemu 7", "guest", "quiet", new Boot.Image("sha256:2", image.file(), image.directory()), shape, Optional.empty(), List.of()),
-                new Origin("qemu 7", "guest", "quiet", image, new Vm.Shape(2, MEMORY, ByteSize.mib(64)), Optional.empty(), List.of()),
-                new Origin("qemu 7", "guest", "quiet", image, new Vm.Shape(1, ByteSize.mib(8), ByteSize.mib(64)), Optional.empty(), List.of()),
-                new Origin("qemu 7", "guest", "quiet", image, new Vm.Shape(1, MEMORY, ByteSize.mib(65)), Optional.empty(), List.of()),
-                new Origin("qemu 7", "guest", "quiet", image, shape, warm, List.of()),
-                new Origin("qemu 7", "guest", "quiet", image, shape, Optional.empty(), List.of(SeedFile.replace("/etc/resolv.conf", "nameserver 192.0.2.1")))).map(Origin::key)).doesNotHaveDuplicates();
+                new Origin("qemu 7", kernel("other guest"), "quiet", image, shape, Optional.empty(), List.of()),
+                new Origin("qemu 7", kernel("guest"), "loud", image, shape, Optional.empty(), List.of()),
+                new Origin("qemu 7", kernel("guest"), "quiet", new Boot.Image("sha256:2", image.file(), image.directory()), shape, Optional.empty(), List.of()),
+                new Origin("qemu 7", kernel("guest"), "quiet", image, new Vm.Shape(2, MEMORY, ByteSize.mib(64)), Optional.empty(), List.of()),
+                new Origin("qemu 7", kernel("guest"), "quiet", image, new Vm.Shape(1, ByteSize.mib(8), ByteSize.mib(64)), Optional.empty(), List.of()),
+                new Origin("qemu 7", kernel("guest"), "quiet", image, new Vm.Shape(1, MEMORY, ByteSize.mib(65)), Optional.empty(), List.of()),
+                new Origin("qemu 7", kernel("guest"), "quiet", image, shape, warm, List.of()),
+                new Origin("qemu 7", kernel("guest"), "quiet", image, shape, Optional.empty(), List.of(SeedFile.replace("/etc/resolv.conf", "nameserver 192.0.2.1")))).map(Origin::key)).doesNotHaveDuplicates();
     }
 
     @ParameterizedTest
