@@ -25,6 +25,9 @@ final class BenchCommand implements Callable<Integer> {
     @Option(names = "--accept-emulated", description = "Measure microVMs that are only emulated too.")
     boolean acceptEmulated;
 
+    @Option(names = "--standby", paramLabel = "COUNT", defaultValue = UpCommand.STANDBYS, description = "Machines made ahead, as of `caisson up`; it is for what is started here. 0 measures microVMs that are made when they are asked for. Default: ${DEFAULT-VALUE}.")
+    int standby;
+
     @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
     boolean help;
 
@@ -41,7 +44,7 @@ final class BenchCommand implements Callable<Integer> {
         }
         boolean met = true;
         var installation = Installation.ofEnvironment();
-        try (var session = Session.openOrStart(OneShot.listening(acceptEmulated)); var lab = new EgressLab(installation, rounds)) {
+        try (var session = Session.openOrStart(OneShot.listening(acceptEmulated, UpCommand.standbys(standby))); var lab = new EgressLab(installation, rounds)) {
             var bench = new Bench(session, installation, rounds, lab);
             for (var measure : Measures.ALL) {
                 if (names.isEmpty() || names.contains(measure.name())) {

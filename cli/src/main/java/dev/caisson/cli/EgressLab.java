@@ -96,7 +96,7 @@ final class EgressLab implements AutoCloseable {
             made.add(machine);
             var _ = link(world, machine);
             copy(installation);
-            var session = Session.start(installation, new Launch.Listening("127.0.0.1:0", List.of("--egress-open", "yes"),
+            var session = Session.start(installation, new Launch.Listening("127.0.0.1:0", List.of("--egress-open", "yes"), List.of(),
                     List.of("--resolver", RESOLVER, "--extra-ca", authority.toString()), Optional.of(network(machine))));
             return new Open(lock, world, machine, session, new Bench(session, installation, rounds, this));
         } catch (Exception e) {

@@ -67,15 +67,12 @@ final class Launch {
     ///
     /// @param plain HOST:PORT
     /// @param options the front's options beside that, as it takes them; may be empty
+    /// @param node the node's options, as it takes them; may be empty
     /// @param gateway the gateway's options, as it takes them; may be empty
     /// @param outside the network namespace that the gateway dials from, where it is not this machine's own
-    record Listening(String plain, List<String> options, List<String> gateway, Optional<Path> outside) {
-        Listening(String plain, List<String> options) {
-            this(plain, options, List.of());
-        }
-
-        Listening(String plain, List<String> options, List<String> gateway) {
-            this(plain, options, gateway, Optional.empty());
+    record Listening(String plain, List<String> options, List<String> node, List<String> gateway, Optional<Path> outside) {
+        Listening(String plain, List<String> options, List<String> node) {
+            this(plain, options, node, List.of(), Optional.empty());
         }
 
         /// With ports that are free now where 0 was asked for, so that the front keeps its addresses when it is started again.
@@ -85,7 +82,7 @@ final class Launch {
             if (secure > 0 && !concrete.get(secure).equals("off")) {
                 concrete.set(secure, Launch.concrete(concrete.get(secure)));
             }
-            return new Listening(Launch.concrete(plain), List.copyOf(concrete), gateway, outside);
+            return new Listening(Launch.concrete(plain), List.copyOf(concrete), node, gateway, outside);
         }
     }
 
@@ -112,6 +109,9 @@ final class Launch {
         if (process.equals("front")) {
             line.addAll(List.of("--listen", listening.plain(), "--local-key-sha256", sha256(key)));
             line.addAll(listening.options());
+        }
+        if (process.equals("node")) {
+            line.addAll(listening.node());
         }
         if (process.equals("gateway")) {
             line.addAll(listening.gateway());

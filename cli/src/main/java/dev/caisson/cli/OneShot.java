@@ -42,8 +42,10 @@ final class OneShot implements AutoCloseable {
     /// How the processes are told to behave.
     ///
     /// @param acceptsEmulated an emulated microVM counts as one
-    static Launch.Listening listening(boolean acceptsEmulated) {
-        return new Launch.Listening("127.0.0.1:0", acceptsEmulated ? Stream.concat(LISTENING.stream(), Stream.of("--accept-emulated", "yes")).toList() : LISTENING);
+    /// @param standbys machines made ahead of each kind; 0 where only one sandbox will be made
+    static Launch.Listening listening(boolean acceptsEmulated, int standbys) {
+        var front = acceptsEmulated ? Stream.concat(LISTENING.stream(), Stream.of("--accept-emulated", "yes")).toList() : LISTENING;
+        return new Launch.Listening("127.0.0.1:0", front, List.of("--standby", Integer.toString(standbys)));
     }
 
     /// Takes part in the processes that run for other command lines, or starts them.

@@ -139,7 +139,7 @@ final class RunCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         var plan = plan();
-        try (var session = Session.openOrStart(OneShot.listening(acceptEmulated)); var run = new Run(session, plan)) {
+        try (var session = Session.openOrStart(OneShot.listening(acceptEmulated, 0)); var run = new Run(session, plan)) {
             if (acceptEmulated) {
                 sayWhoDecides(session);
             }

@@ -39,7 +39,7 @@ final class Session implements AutoCloseable {
 
     /// Uses what runs, and starts what is missing for as long as this session is open.
     static Session openOrStart() {
-        return openOrStart(OneShot.listening(false));
+        return openOrStart(OneShot.listening(false, 0));
     }
 
     /// @param listening how what is missing is told to behave; what runs already goes by what it was told

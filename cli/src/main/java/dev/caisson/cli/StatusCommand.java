@@ -87,7 +87,7 @@ final class StatusCommand implements Callable<Integer> {
 
     private static void print(List<Running> running, @Nullable NodeStatus node, String url) {
         if (node != null) {
-            Console.out().println(url + ", " + node.alive() + " alive, " + node.created() + " created, " + node.failed() + " failed, " + node.leaked() + " leaked, tiers: "
+            Console.out().println(url + ", " + node.alive() + " alive, " + (node.standingBy() > 0 ? node.standingBy() + " standing by, " : "") + node.created() + " created, " + node.failed() + " failed, " + node.leaked() + " leaked, tiers: "
                     + Wall.all(node));
             node.policy().flatMap(Standing::unmet).ifPresent(unmet -> Console.failure("untrusted code is refused: " + unmet.message(), unmet.remedy()));
         }

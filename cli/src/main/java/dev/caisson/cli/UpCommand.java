@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.regex.Pattern;
@@ -27,6 +28,9 @@ import picocli.CommandLine.Option;
         footerHeading = "%nExamples:%n",
         footer = {"  caisson up", "  caisson up --detach --json", "  caisson up --listen 0.0.0.0:7070    let other machines in, with a key"})
 final class UpCommand implements Callable<Integer> {
+    /// Machines made ahead of a kind, where nobody says how many.
+    static final String STANDBYS = "2";
+    private static final int MAX_STANDBYS = 16;
     private static final Pattern RESOLVER = Pattern.compile("(?:(?<v4>[0-9]+(?:\\.[0-9]+){3})|\\[(?<inner>[0-9A-Fa-f:.]+)\\])(?::(?<port>[0-9]{1,5}))?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*");
 
     @Option(names = "--listen", paramLabel = "HOST:PORT", description = "Where clients knock. Port 0 takes a free one. Default: ${DEFAULT-VALUE}.", defaultValue = "127.0.0.1:7070")
@@ -80,6 +84,10 @@ final class UpCommand implements Callable<Integer> {
 
     @Option(names = "--accept-emulated", description = "A microVM that is only emulated (driver qemu-tcg), which is not a security boundary, may stand for one. For development and tests.")
     boolean acceptEmulated;
+
+    @Option(names = "--standby", paramLabel = "COUNT", defaultValue = STANDBYS,
+            description = "MicroVMs made ahead of each kind (template, limits) that was asked for in the last 10 minutes, so that a create need not wait for one: 0 to 16. Each takes some 50 MiB while it stands by. Default: ${DEFAULT-VALUE}.")
+    int standby;
 
     @Option(names = {"-d", "--detach"}, description = "Return when it is ready, and leave it running.")
     boolean detach;
@@ -157,7 +165,15 @@ final class UpCommand implements Callable<Integer> {
         var gateway = new ArrayList<String>();
         add(gateway, "--resolver", String.join(",", egressResolvers.stream().map(UpCommand::resolver).toList()));
         add(gateway, "--extra-ca", file("--egress-ca", egressCa));
-        return new Launch.Listening(listen, options, gateway);
+        return new Launch.Listening(listen, options, List.of("--standby", Integer.toString(standbys(standby))), gateway, Optional.empty());
+    }
+
+    /// Errors: a [CliException] when there cannot be so many.
+    static int standbys(int asked) {
+        if (asked < 0 || asked > MAX_STANDBYS) {
+            throw new CliException("--standby is 0 to " + MAX_STANDBYS + ", got " + asked, "choose a number in that range");
+        }
+        return asked;
     }
 
     /// The processes work in another directory than the one this is typed in.

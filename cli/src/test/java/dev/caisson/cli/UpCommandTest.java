@@ -41,8 +41,8 @@ class UpCommandTest {
         assertThat(listening().options()).containsSequence("--tenant-floor", "microvm").doesNotContain("--accept-emulated");
         assertThat(listening("--tenant-floor", "gvisor", "--accept-emulated").options()).containsSequence("--tenant-floor", "gvisor", "--accept-emulated", "yes");
         assertThatThrownBy(() -> listening("--tenant-floor", "container")).isInstanceOf(CliException.class).hasMessage("--tenant-floor cannot be 'container'");
-        assertThat(OneShot.listening(false).options()).doesNotContain("--accept-emulated", "--tenant-floor");
-        assertThat(OneShot.listening(true).options()).containsSequence("--accept-emulated", "yes");
+        assertThat(OneShot.listening(false, 0).options()).doesNotContain("--accept-emulated", "--tenant-floor");
+        assertThat(OneShot.listening(true, 0).options()).containsSequence("--accept-emulated", "yes");
     }
 
     @Test

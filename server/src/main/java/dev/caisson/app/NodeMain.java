@@ -17,19 +17,20 @@ import java.util.List;
 
 /// The node process: root, no network socket at all; it parses nothing but link frames, from the front (its user is checked) and from agents.
 ///
-/// `--home DIR [--max-paused-seconds N] [--tied]`. Prints `ready` when it answers on `run/node.sock`.
+/// `--home DIR [--max-paused-seconds N] [--standby N] [--tied]`. Prints `ready` when it answers on `run/node.sock`.
 public final class NodeMain {
     private static final String MAX_PAUSED = "max-paused-seconds";
+    private static final String STANDBY = "standby";
 
     private NodeMain() {}
 
     public static void main(String[] args) {
-        ServerProcess.run(args, List.of("home", MAX_PAUSED), options -> {
+        ServerProcess.run(args, List.of("home", MAX_PAUSED, STANDBY), options -> {
             var home = options.home();
             var lock = HomeLock.take(home.node().resolve("node.lock"), "a node");
             var cgroups = Cgroups.detect();
             var reclaimer = new Reclaimer(home, cgroups);
-            var node = Node.open(new NodeParts(home, cgroups, reclaimer, Images.open(home), InstalledDrivers.of(home, cgroups), InstantSource.system(), new SecureRandom(), maxPaused(options)));
+            var node = Node.open(new NodeParts(home, cgroups, reclaimer, Images.open(home), InstalledDrivers.of(home, cgroups), InstantSource.system(), new SecureRandom(), maxPaused(options), standbys(options)));
             var server = new SandboxesServer(node, node::deleteAll);
             var socket = NodeSocket.open(home.nodeSocket());
             Thread.ofVirtual().name("accept").start(() -> socket.acceptAll(channel -> serve(channel, server)));
@@ -56,6 +57,15 @@ public final class NodeMain {
             throw new IllegalArgumentException("--" + MAX_PAUSED + " is 1 to " + Duration.ofDays(30).toSeconds() + ", got " + asked);
         }
         return Duration.ofSeconds(Long.parseLong(asked));
+    }
+
+    /// How many machines of a kind are made ahead.
+    private static int standbys(ServerProcess.Options options) {
+        String asked = options.values().getOrDefault(STANDBY, "0");
+        if (!asked.matches("[0-9]{1,2}") || Integer.parseInt(asked) > NodeParts.MAX_STANDBYS) {
+            throw new IllegalArgumentException("--" + STANDBY + " is 0 to " + NodeParts.MAX_STANDBYS + ", got " + asked);
+        }
+        return Integer.parseInt(asked);
     }
 
     private static void serve(SocketChannel channel, SandboxesServer server) throws IOException {

@@ -63,7 +63,7 @@ public final class Forms {
     public static final Form<Resource> RESOURCE = new ResourceForm();
     /// `id, template, tier, driver`, `isolation` where that is emulated, `trust, image_digest, created_at, ended_at, reason, by, usage, denied, leaks, resources, tenant`
     public static final Form<Receipt> RECEIPT = new ReceiptForm();
-    /// `alive, created, deleted, failed, leaked, tiers, resident_memory_bytes`, and `drivers` with `name, tier, isolation, program, fit, unfit`
+    /// `alive, standing_by, created, deleted, failed, leaked, tiers, resident_memory_bytes`, and `drivers` with `name, tier, isolation, program, fit, unfit`
     public static final Form<NodeStatus> NODE_STATUS = new NodeStatusForm();
     /// `name, digest, size_bytes`, the keys of [#LIMITS] below `limits`, `start, ready_port`; `digest` is absent for one that is not built
     public static final Form<TemplateInfo> TEMPLATE_INFO = new TemplateInfoForm();

@@ -13,6 +13,7 @@ final class NodeStatusForm implements Form<NodeStatus> {
     @Override
     public void writeKeys(NodeStatus value, JsonGenerator out) {
         out.writeNumberProperty("alive", value.alive());
+        out.writeNumberProperty("standing_by", value.standingBy());
         out.writeNumberProperty("created", value.created());
         out.writeNumberProperty("deleted", value.deleted());
         out.writeNumberProperty("failed", value.failed());
@@ -27,6 +28,7 @@ final class NodeStatusForm implements Form<NodeStatus> {
         in.texts("tiers");
         return new NodeStatus(
                 in.whole("alive", 0, Integer.MAX_VALUE),
+                in.whole("standing_by", 0, Integer.MAX_VALUE),
                 in.whole("created", 0, Long.MAX_VALUE),
                 in.whole("deleted", 0, Long.MAX_VALUE),
                 in.whole("failed", 0, Long.MAX_VALUE),

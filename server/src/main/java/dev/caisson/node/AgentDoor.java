@@ -28,23 +28,20 @@ final class AgentDoor implements AutoCloseable {
     private final Path socket;
     private final String name;
     private final ServerSocketChannel server;
-    private final Runnable onLost;
+    private volatile Runnable onLost = () -> {};
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
     private @Nullable Agent agent;
     private boolean closed;
 
-    private AgentDoor(Path socket, String name, ServerSocketChannel server, Runnable onLost) {
+    private AgentDoor(Path socket, String name, ServerSocketChannel server) {
         this.socket = socket;
         this.name = name;
         this.server = server;
-        this.onLost = onLost;
     }
 
     /// Listens; a socket left by an earlier process is replaced.
-    ///
-    /// @param onLost told after an agent that was in is gone
-    static AgentDoor open(Path socket, String name, Runnable onLost) throws IOException {
+    static AgentDoor open(Path socket, String name) throws IOException {
         Files.createDirectories(socket.getParent());
         // Whoever is root inside keeps the right to dial.
         Object owner = Files.exists(socket) ? Files.getAttribute(socket, "unix:uid") : Integer.valueOf(0);
@@ -58,9 +55,14 @@ final class AgentDoor implements AutoCloseable {
             server.close();
             throw e;
         }
-        var door = new AgentDoor(socket, name, server, onLost);
+        var door = new AgentDoor(socket, name, server);
         Thread.ofVirtual().name("door-" + name).start(door::admitAll);
         return door;
+    }
+
+    /// Tells whoever keeps the sandbox from now on, and nobody else any more, when an agent that was in is gone.
+    void onLost(Runnable keeper) {
+        onLost = keeper;
     }
 
     /// The agent that is in now. One whose link has just broken is not, even before its watch has noticed.

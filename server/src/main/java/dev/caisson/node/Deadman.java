@@ -56,6 +56,10 @@ public final class Deadman implements AutoCloseable {
 
     /// Ends what is overdue now.
     void look() throws InterruptedException {
+        for (var standby : journal.overdueStandbys(uptime.bootId(), uptime.now() - GRACE.toNanos()).entrySet()) {
+            Standby.release(teardown, journal, standby.getKey(), standby.getValue());
+            log("machine=" + standby.getKey() + " ended, nobody has come for it");
+        }
         for (JournalEntry entry : journal.overdue(uptime.bootId(), uptime.now() - GRACE.toNanos())) {
             if (entry.isPausedAtLeaseEnd() && entry.bootId().equals(uptime.bootId()) && pause(entry)) {
                 continue;

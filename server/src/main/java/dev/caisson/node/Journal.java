@@ -15,9 +15,12 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /// The durable list of sandboxes and of everything they hold, written before anything is acquired and crossed off when it is checked to be gone.
 ///
@@ -36,20 +39,94 @@ final class Journal {
 
     /// Writes down a sandbox and all it is about to acquire. Nothing may be acquired before this returns.
     void intend(JournalEntry entry) throws InterruptedException {
-        byte[] spec = Forms.SANDBOX_SPEC.bytes(entry.spec());
         store.write(connection -> {
-            try (var sandbox = connection.prepareStatement("insert into sandbox values (?,?,?,?,?,?,?,?,?,null,null)");
-                    var resource = connection.prepareStatement("insert into resource values (?,?,?,?)")) {
-                bind(sandbox, entry.id().value(), spec, entry.imageDigest(), entry.state().name(), entry.slot(), entry.created().toEpochMilli(), entry.deadlineNanos(), entry.bootId(), 0);
-                sandbox.executeUpdate();
-                for (int i = 0; i < entry.resources().size(); i++) {
-                    bind(resource, entry.id().value(), i, entry.resources().get(i).kind().name(), entry.resources().get(i).name());
-                    resource.addBatch();
-                }
-                resource.executeBatch();
-                count(connection, "created", 1);
+            insert(connection, entry);
+            insert(connection, entry.id(), entry.resources());
+        });
+    }
+
+    /// The same for a sandbox that takes over a machine which stood by, with all that is written down of it. False when that machine does not stand by any more: nothing is written then.
+    boolean takeOver(JournalEntry entry) throws InterruptedException {
+        var taken = new AtomicBoolean();
+        store.write(connection -> {
+            taken.set(update("delete from standby where id = ?", entry.id().value()).applyCounting(connection) == 1);
+            if (taken.get()) {
+                insert(connection, entry);
             }
         });
+        return taken.get();
+    }
+
+    private static void insert(Connection connection, JournalEntry entry) throws SQLException {
+        update("insert into sandbox values (?,?,?,?,?,?,?,?,?,null,null)",
+                entry.id().value(), Forms.SANDBOX_SPEC.bytes(entry.spec()), entry.imageDigest(), entry.state().name(), entry.slot(), entry.created().toEpochMilli(), entry.deadlineNanos(), entry.bootId(), 0)
+                .apply(connection);
+        count(connection, "created", 1);
+    }
+
+    private static void insert(Connection connection, SandboxId id, List<Resource> resources) throws SQLException {
+        try (var statement = connection.prepareStatement("insert into resource values (?,?,?,?)")) {
+            for (int i = 0; i < resources.size(); i++) {
+                bind(statement, id.value(), i, resources.get(i).kind().name(), resources.get(i).name());
+                statement.addBatch();
+            }
+            statement.executeBatch();
+        }
+    }
+
+    /// Writes down a machine that is to stand by, and all it is about to acquire; as with [#intend], before that.
+    void standsBy(SandboxId id, List<Resource> resources, long deadlineNanos, String bootId) throws InterruptedException {
+        store.write(connection -> {
+            update("insert into standby values (?,?,?)", id.value(), deadlineNanos, bootId).apply(connection);
+            insert(connection, id, resources);
+        });
+    }
+
+    /// Nothing of it is left.
+    void standsByNoMore(SandboxId id) throws InterruptedException {
+        store.write(connection -> {
+            if (update("delete from standby where id = ?", id.value()).applyCounting(connection) == 1) {
+                update("delete from resource where sandbox = ?", id.value()).apply(connection);
+            }
+        });
+    }
+
+    /// Machines that stand by, with what they hold.
+    Map<SandboxId, List<Resource>> standbys() {
+        return standbys("");
+    }
+
+    /// Those of this boot whose time was over before `nanos`, and all of earlier boots.
+    Map<SandboxId, List<Resource>> overdueStandbys(String bootId, long nanos) {
+        return standbys("where boot_id <> ? or deadline_nanos < ?", bootId, nanos);
+    }
+
+    private Map<SandboxId, List<Resource>> standbys(String which, Object... values) {
+        return store.read(connection -> {
+            var all = new HashMap<SandboxId, List<Resource>>();
+            try (var query = connection.prepareStatement("select id from standby " + which)) {
+                bind(query, values);
+                try (var rows = query.executeQuery()) {
+                    while (rows.next()) {
+                        all.put(new SandboxId(rows.getString(1)), resources(connection, rows.getString(1)));
+                    }
+                }
+            }
+            return all;
+        });
+    }
+
+    private static List<Resource> resources(Connection connection, String id) throws SQLException {
+        var resources = new ArrayList<Resource>();
+        try (var query = connection.prepareStatement("select kind, name from resource where sandbox = ? order by seq")) {
+            bind(query, id);
+            try (var rows = query.executeQuery()) {
+                while (rows.next()) {
+                    resources.add(new Resource(ResourceKind.valueOf(rows.getString(1)), rows.getString(2)));
+                }
+            }
+        }
+        return resources;
     }
 
     /// Its agent has said hello: from here on a restart of the node keeps it.
@@ -194,15 +271,7 @@ final class Journal {
 
     private static JournalEntry entry(Connection connection, ResultSet row) throws SQLException {
         String id = row.getString("id");
-        var resources = new ArrayList<Resource>();
-        try (var query = connection.prepareStatement("select kind, name from resource where sandbox = ? order by seq")) {
-            bind(query, id);
-            try (var rows = query.executeQuery()) {
-                while (rows.next()) {
-                    resources.add(new Resource(ResourceKind.valueOf(rows.getString(1)), rows.getString(2)));
-                }
-            }
-        }
+        var resources = resources(connection, id);
         var commands = new ArrayList<JournalEntry.StartedCommand>();
         try (var query = connection.prepareStatement("select number, argv, started_nanos, deadline_nanos, output_limit_bytes from command where sandbox = ?")) {
             bind(query, id);

@@ -39,7 +39,7 @@ record JournalEntry(
 
     /// As its driver wants to be asked about it; its image is mounted since it was booted, which will not happen again.
     Boot boot(Home home) {
-        return new Boot(id, spec, home.sandbox(id.value()), home.cgroup(id.value()), image(home), home.agentSocket(id.value()), slot, network(), Optional.empty(), List.of());
+        return new Boot(id, spec, home.sandbox(id.value()), home.cgroup(id.value()), home.agentSocket(id.value()), slot, network(), Boot.Content.of(image(home)));
     }
 
     private Boot.Image image(Home home) {

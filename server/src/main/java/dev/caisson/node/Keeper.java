@@ -74,7 +74,7 @@ final class Keeper {
         this.commands = new KeptCommands(this, machine, boot, entry);
         this.usage = new UsageSampler(machine, boot, entry, this::agentToAsk);
         this.wayOut = new WayOut(machine, entry);
-        this.adoption = new Adoption(machine, entry, wayOut);
+        this.adoption = new Adoption(machine, boot);
     }
 
     JournalEntry entry() {
@@ -83,10 +83,13 @@ final class Keeper {
 
     // Making and ending: on the keeper's own thread.
 
-    /// A new sandbox, from the journal to the receipt. `startedNanos` is when its request arrived.
-    void live(long startedNanos, Optional<StartCommand> start) throws InterruptedException {
+    /// A new sandbox, from the journal to the receipt.
+    ///
+    /// @param startedNanos when its request arrived
+    /// @param standby the machine that it takes over, whose place this keeper's is
+    void live(long startedNanos, Optional<StartCommand> start, Optional<Standby> standby) throws InterruptedException {
         try {
-            create(startedNanos, start);
+            create(startedNanos, start, standby);
         } catch (IOException | SandboxException e) {
             lock.lock();
             try {
@@ -130,16 +133,11 @@ final class Keeper {
         }
     }
 
-    private void create(long startedNanos, Optional<StartCommand> start) throws IOException, InterruptedException {
-        machine.journal().intend(entry);
-        // 0711: the wall's own user (a mapped one, for containers) must reach what is mounted below, nobody needs to list it.
-        Files.createDirectory(boot.directory(), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx--x--x")));
-        openDoor();
-        wayOut.begin();
-        driver().boot(boot);
-        Agent agent = awaitHello(HELLO_PATIENCE).orElseThrow(this::neverSaidHello);
+    private void create(long startedNanos, Optional<StartCommand> start, Optional<Standby> standby) throws IOException, InterruptedException {
+        Duration cpu = standby.isPresent() ? machine.cgroups().load(boot.cgroup()).cpu() : Duration.ZERO;
+        Agent agent = standby.isPresent() ? takeOver(standby.get()) : boot();
         wayOut.awaitOpen();
-        adoption.of(agent);
+        adopt(agent);
         // A copy has it already.
         commands.takeUp(agent.held(), 0, entry.deadlineNanos());
         if (start.isPresent() && agent.held().isEmpty()) {
@@ -147,7 +145,7 @@ final class Keeper {
         }
         long millis = Duration.ofNanos(machine.uptime().now() - startedNanos).toMillis();
         machine.journal().running(entry.id(), millis);
-        usage.begin(startedNanos);
+        usage.begin(startedNanos, cpu);
         lock.lock();
         try {
             createMillis = millis;
@@ -160,6 +158,33 @@ final class Keeper {
         }
     }
 
+    private Agent boot() throws IOException, InterruptedException {
+        machine.journal().intend(entry);
+        // 0711: the wall's own user (a mapped one, for containers) must reach what is mounted below, nobody needs to list it.
+        Files.createDirectory(boot.directory(), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx--x--x")));
+        openDoor();
+        wayOut.begin();
+        driver().boot(boot);
+        return awaitHello(HELLO_PATIENCE).orElseThrow(this::neverSaidHello);
+    }
+
+    private Agent takeOver(Standby standby) throws InterruptedException {
+        keepAt(standby.door());
+        if (!machine.journal().takeOver(entry)) {
+            throw lost();
+        }
+        wayOut.begin();
+        return standby.door().agent().orElseThrow(this::lost);
+    }
+
+    private SandboxException lost() {
+        return Failure.Code.RUNTIME_FAILED.with("sandbox " + entry.id() + " could not be started: the machine that stood by for it has ended", "try again");
+    }
+
+    private void adopt(Agent agent) throws InterruptedException {
+        adoption.of(agent, entry.spec().env(), wayOut.trust());
+    }
+
     private SandboxException notStarted(Exception e) {
         // A file system's exception has nothing but the path for a message.
         String why = e instanceof FileSystemException ? e.toString() : String.valueOf(e.getMessage());
@@ -168,7 +193,11 @@ final class Keeper {
     }
 
     private void openDoor() throws IOException {
-        var opened = AgentDoor.open(boot.agentSocket(), entry.id().value(), this::wake);
+        keepAt(AgentDoor.open(boot.agentSocket(), entry.id().value()));
+    }
+
+    private void keepAt(AgentDoor opened) {
+        opened.onLost(this::wake);
         lock.lock();
         try {
             door = opened;
@@ -443,7 +472,7 @@ final class Keeper {
         }
         if (running && wayOut.trust().isPresent()) {
             // Commands that start from now on trust the authority that opens their TLS.
-            adoption.of(agent());
+            adopt(agent());
         }
         return info();
     }
@@ -536,7 +565,7 @@ final class Keeper {
         if (open != null && driver().wakesFromSnapshot()) {
             Optional<Agent> agent = open.await(REDIAL_PATIENCE);
             if (agent.isPresent()) {
-                adoption.of(agent.get());
+                adopt(agent.get());
             }
         }
     }

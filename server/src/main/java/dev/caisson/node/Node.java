@@ -1,7 +1,6 @@
 package dev.caisson.node;
 
 import dev.caisson.egress.GatewayLink;
-import dev.caisson.host.Home;
 import dev.caisson.image.Images;
 import dev.caisson.image.RootImage;
 import dev.caisson.image.StartCommand;
@@ -46,6 +45,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /// This machine's sandboxes: the [Sandboxes] of one node.
@@ -63,14 +63,17 @@ public final class Node implements Sandboxes, AutoCloseable {
     private final Images images;
     private final Store store;
     private final Slots slots = new Slots(MAX_ALIVE);
-    private final Semaphore starting = new Semaphore(MAX_STARTING_PER_CPU * Runtime.getRuntime().availableProcessors(), true);
+    private final int mostStarting = MAX_STARTING_PER_CPU * Runtime.getRuntime().availableProcessors();
+    private final Semaphore starting = new Semaphore(mostStarting, true);
+    private final Standbys standbys;
     private final ConcurrentHashMap<SandboxId, Keeper> keepers = new ConcurrentHashMap<>();
     private final List<Thread> threads = new ArrayList<>();
     private final Namesakes namesakes = new Namesakes();
     private final Thread sampler = Thread.ofVirtual().name("sampler").unstarted(this::sampleAll);
     private volatile boolean closed;
 
-    private Node(Machine machine, Images images, Store store) {
+    private Node(Machine machine, Images images, Store store, int standbys) {
+        this.standbys = new Standbys(machine, slots, standbys, () -> starting.availablePermits() < mostStarting);
         this.machine = machine;
         this.images = images;
         this.store = store;
@@ -91,15 +94,19 @@ public final class Node implements Sandboxes, AutoCloseable {
         try {
             var journal = new Journal(store);
             var teardown = new Teardown(parts.reclaimer(), parts.cgroups(), parts.home(), parts.clock());
-            var held = journal.entries().stream().map(JournalEntry::network).collect(Collectors.toSet());
+            var held = Stream.concat(
+                    journal.entries().stream().map(JournalEntry::network),
+                    // Of an earlier node: ended in a moment, by the sweep.
+                    journal.standbys().values().stream().flatMap(Standby::networks)).collect(Collectors.toSet());
             plugs = Plugs.open(parts.home(), parts.reclaimer(), held, parts.random().nextInt());
             var machine = new Machine(
                     parts.home(), journal, teardown, parts.cgroups(), parts.drivers(), Uptime.ofThisBoot(), new Alarms(), parts.clock(), parts.random(), parts.maxPaused(), plugs,
                     GatewayLink.to(parts.home().gatewaySocket()));
-            var node = new Node(machine, parts.images(), store);
+            var node = new Node(machine, parts.images(), store, parts.standbys());
             node.takeUp(new Sweep(machine, parts.reclaimer()).sweep());
             machine.gateway().start();
             node.sampler.start();
+            node.standbys.start();
             return node;
         } catch (InterruptedException | IOException | RuntimeException e) {
             if (plugs != null) {
@@ -150,48 +157,67 @@ public final class Node implements Sandboxes, AutoCloseable {
         if (!spec.egress().isNone()) {
             machine.plugs().requireWayOut();
         }
-        int slot = slots.take();
-        Keeper keeper = null;
-        Path plug = null;
+        var start = images.start(spec.template());
         starting.acquire();
         try {
             refuseWhenClosed();
-            var id = SandboxId.random(machine.random());
-            plug = machine.plugs().take();
-            var start = images.start(spec.template());
-            var boot = boot(id, spec, image, slot, plug, start);
+            var place = place(spec, content(image, start));
+            var boot = place.boot();
             var resources = machine.drivers().of(spec).resources(boot);
             var entry = new JournalEntry(
-                    id, spec, image.digest(), SandboxState.CREATING, slot, machine.clock().instant(), started + spec.lease().toNanos(), machine.uptime().bootId(), 0, OptionalLong.empty(), Optional.empty(), resources, List.of());
-            keeper = new Keeper(machine, boot, entry);
-            keepers.put(id, keeper);
-            var made = keeper;
-            whenMade.accept(made);
-            keep(made, () -> made.live(started, start));
-            made.awaitRunning();
-            return made;
-        } catch (InterruptedException e) {
-            // Nobody will hear of it, so nobody could delete it.
-            if (keeper != null) {
+                    boot.id(), spec, image.digest(), SandboxState.CREATING, boot.slot(), machine.clock().instant(), started + spec.lease().toNanos(), machine.uptime().bootId(), 0, OptionalLong.empty(), Optional.empty(), resources, List.of());
+            var keeper = new Keeper(machine, boot, entry);
+            keepers.put(boot.id(), keeper);
+            whenMade.accept(keeper);
+            keep(keeper, () -> keeper.live(started, start, place.standby()));
+            try {
+                keeper.awaitRunning();
+            } catch (InterruptedException e) {
+                // Nobody will hear of it, so nobody could delete it.
                 keeper.end(EndReason.CREATE_FAILED);
+                throw e;
             }
-            throw e;
+            return keeper;
         } finally {
             starting.release();
-            if (keeper == null) {
-                slots.free(slot);
-                if (plug != null) {
-                    machine.plugs().discard(plug);
-                }
-            }
+            standbys.wake();
         }
     }
 
-    private Boot boot(SandboxId id, SandboxSpec spec, RootImage root, int slot, Path plug, Optional<StartCommand> start) {
-        Home home = machine.home();
-        var image = new Boot.Image(root.digest(), root.file(), root.directory());
+    private static Boot.Content content(RootImage root, Optional<StartCommand> start) {
         var warmUp = start.map(command -> new WarmUp(command.command(), command.user(), command.port(), command.patience()));
-        return new Boot(id, spec, home.sandbox(id.value()), home.cgroup(id.value()), image, home.agentSocket(id.value()), slot, plug, warmUp, Seeds.ALWAYS);
+        return new Boot.Content(new Boot.Image(root.digest(), root.file(), root.directory()), warmUp, Seeds.ALWAYS);
+    }
+
+    /// Where a sandbox will live.
+    ///
+    /// @param standby a machine that is there already
+    private record Place(Boot boot, Optional<Standby> standby) {}
+
+    private Place place(SandboxSpec spec, Boot.Content content) throws InterruptedException {
+        Optional<Standby> standby = standbys.take(spec, content);
+        if (standby.isPresent()) {
+            return new Place(standby.get().boot().with(spec), standby);
+        }
+        int slot = slot();
+        try {
+            return new Place(machine.boot(SandboxId.random(machine.random()), spec, content, slot, machine.plugs().take()), standby);
+        } catch (InterruptedException | SandboxException e) {
+            slots.free(slot);
+            throw e;
+        }
+    }
+
+    /// Whoever stands by makes room for whoever comes.
+    private int slot() throws InterruptedException {
+        try {
+            return slots.take();
+        } catch (SandboxException e) {
+            if (standbys.surrender()) {
+                return slots.take();
+            }
+            throw e;
+        }
     }
 
     @FunctionalInterface
@@ -369,7 +395,7 @@ public final class Node implements Sandboxes, AutoCloseable {
     @Override
     public NodeStatus status() {
         var journal = machine.journal();
-        return new NodeStatus(keepers.size(), journal.counter("created"), journal.counter("deleted"), journal.counter("failed"), journal.counter("leaked"), machine.drivers().all(), residentMemory());
+        return new NodeStatus(keepers.size(), standbys.count(), journal.counter("created"), journal.counter("deleted"), journal.counter("failed"), journal.counter("leaked"), machine.drivers().all(), residentMemory());
     }
 
     /// Ends every sandbox; for a `down` that means it.
@@ -399,6 +425,7 @@ public final class Node implements Sandboxes, AutoCloseable {
                 interrupted = true;
             }
         }
+        standbys.close();
         machine.alarms().close();
         machine.gateway().close();
         machine.plugs().close();

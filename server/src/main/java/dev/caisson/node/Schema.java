@@ -10,7 +10,7 @@ import java.util.List;
 /// The node's tables.
 final class Schema {
     /// Kept in SQLite's user_version; raised with every change of the tables.
-    static final int VERSION = 2;
+    static final int VERSION = 3;
 
     private static final List<String> TABLES = List.of(
             // One row per sandbox that is not over. deadline_nanos: CLOCK_MONOTONIC of the boot named in boot_id; of a paused one, when it is deleted.
@@ -20,6 +20,8 @@ final class Schema {
               id text primary key, spec blob not null, image text not null, state text not null, slot integer not null,
               created_millis integer not null, deadline_nanos integer not null, boot_id text not null, create_millis integer not null,
               end_reason text, paused_nanos integer) strict""",
+            // One row per machine that stands by; what it holds is in resource, where it stays when a sandbox takes it over.
+            "create table if not exists standby (id text primary key, deadline_nanos integer not null, boot_id text not null) strict",
             // What it holds or is about to hold, in the order of acquisition.
             "create table if not exists resource (sandbox text not null, seq integer not null, kind text not null, name text not null, primary key (sandbox, seq)) strict, without rowid",
             // What the node must remember of a running command when it comes back.

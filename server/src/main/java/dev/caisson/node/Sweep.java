@@ -15,7 +15,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 
-/// What a node does before anything else: ends every sandbox that cannot be taken up again, and removes what no journal entry explains.
+/// What a node does before anything else: ends every sandbox that cannot be taken up again, and every machine that stands by, and removes what no journal entry explains.
 final class Sweep {
     private final Machine machine;
     private final Reclaimer reclaimer;
@@ -37,6 +37,9 @@ final class Sweep {
                 Receipt made = machine.teardown().end(entry, reason(entry), "sweep");
                 machine.journal().over(made);
             }
+        }
+        for (var standby : machine.journal().standbys().entrySet()) {
+            Standby.release(machine.teardown(), machine.journal(), standby.getKey(), standby.getValue());
         }
         for (String stray : strays(known)) {
             removeStray(stray);

@@ -41,12 +41,18 @@ final class Teardown {
         // Before anything is released: the counters go with the cgroup and the namespace.
         Usage usage = cgroups.usage(cgroup);
         Map<String, Long> denied = denied(entry, cgroup);
-        var checks = new ArrayList<Receipt.Check>();
-        for (Resource resource : entry.resources().reversed()) {
-            checks.add(reclaimer.release(resource));
-        }
+        var checks = release(entry.resources());
         return new Receipt(
                 entry.id(), entry.spec().template(), entry.spec().tier(), entry.spec().driver(), entry.spec().trust(), entry.imageDigest(), entry.created(), clock.instant(), reason, usage, denied, checks, by, entry.spec().tenant());
+    }
+
+    /// Releases resources that were acquired in this order.
+    List<Receipt.Check> release(List<Resource> resources) throws InterruptedException {
+        var checks = new ArrayList<Receipt.Check>();
+        for (Resource resource : resources.reversed()) {
+            checks.add(reclaimer.release(resource));
+        }
+        return checks;
     }
 
     /// What limits and walls have refused so far, as the host counted it; kinds that were not refused are left out.

@@ -35,9 +35,9 @@ final class UsageSampler {
         this.history = new UsageHistory(entry.spec().limits());
     }
 
-    /// It has been made; no CPU time was used before `startedNanos`.
-    void begin(long startedNanos) {
-        history.begin(startedNanos, Duration.ZERO);
+    /// It has been made; what was used before `startedNanos` is not its own.
+    void begin(long startedNanos, Duration cpu) {
+        history.begin(startedNanos, cpu);
     }
 
     /// Samples of its use; the first one is taken when there is none. Not when the sandbox is made: its guest has something better to do then.

@@ -1,6 +1,7 @@
 package dev.caisson.runtime;
 
 import dev.caisson.sandbox.DriverName;
+import dev.caisson.sandbox.Limits;
 import dev.caisson.sandbox.Resource;
 import dev.caisson.sandbox.Tier;
 import java.io.IOException;
@@ -43,6 +44,14 @@ public interface Driver {
     /// addresses; and the time again whenever it goes on after a pause.
     default boolean wakesFromSnapshot() {
         return false;
+    }
+
+    /// The name of what a guest with that content begins as a copy of, which says everything that the copy depends on: one that was made ahead under the same name is as good as a
+    /// new one. Empty where guests begin on their own.
+    ///
+    /// Errors: an [IOException] that says what is missing of it.
+    default Optional<String> snapshot(Limits limits, Boot.Content content) throws IOException, InterruptedException {
+        return Optional.empty();
     }
 
     /// Lets it go on where it stopped. One that runs is left so.

@@ -4,9 +4,10 @@ import java.util.List;
 
 /// Figures of one node.
 ///
+/// @param standingBy machines made ahead that are nobody's yet
 /// @param leaked resources that a teardown could not release, since the store was made; must be zero
 /// @param known every driver that it has, fit or not, the preferred ones first
-public record NodeStatus(int alive, long created, long deleted, long failed, long leaked, List<DriverInfo> known, ByteSize residentMemory) {
+public record NodeStatus(int alive, int standingBy, long created, long deleted, long failed, long leaked, List<DriverInfo> known, ByteSize residentMemory) {
     public NodeStatus {
         known = List.copyOf(known);
     }

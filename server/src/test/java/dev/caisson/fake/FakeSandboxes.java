@@ -342,7 +342,7 @@ public final class FakeSandboxes implements Sandboxes, AutoCloseable {
     @Override
     public NodeStatus status() {
         check();
-        return new NodeStatus(boxes.size(), made.get(), receipts.size(), 0, 0, known, ByteSize.mib(80));
+        return new NodeStatus(boxes.size(), 0, made.get(), receipts.size(), 0, 0, known, ByteSize.mib(80));
     }
 
     @Override

@@ -78,7 +78,7 @@ final class AdoptedSandbox implements AutoCloseable {
         var trust = tier == Tier.CONTAINER ? Trust.TRUSTED : Trust.UNTRUSTED;
         var spec = new SandboxSpec(TemplateName.BASE, trust, tier, LIMITS, Duration.ofMinutes(1), Map.of(), Map.of());
         var home = machine.home;
-        var boot = new Boot(id, spec, home.sandbox(id.value()), home.cgroup(id.value()), image, home.agentSocket(id.value()), SLOT.getAndIncrement(), home.sandbox(id.value()).resolve("net"), Optional.empty(), List.of());
+        var boot = new Boot(id, spec, home.sandbox(id.value()), home.cgroup(id.value()), home.agentSocket(id.value()), SLOT.getAndIncrement(), home.sandbox(id.value()).resolve("net"), Boot.Content.of(image));
         Files.createDirectory(boot.directory(), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx--x--x")));
         new NetworkNamespace(boot.network()).create();
         Files.createDirectory(boot.agentSocket().getParent());

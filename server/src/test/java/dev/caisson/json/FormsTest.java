@@ -76,7 +76,7 @@ class FormsTest {
                     List.of(new Receipt.Check(RESOURCE, true, ""), new Receipt.Check(new Resource(ResourceKind.MOUNT, "/m"), false, "busy")), "keeper", "acme"));
         }
         same(Forms.NODE_STATUS, new NodeStatus(
-                1, 2, 3, 4, 5, List.of(new DriverInfo(DriverName.FIRECRACKER, "firecracker", "no /dev/kvm"), DriverInfo.fit(DriverName.QEMU_TCG, "qemu"), DriverInfo.fit(DriverName.GVISOR, "runsc")),
+                1, 6, 2, 3, 4, 5, List.of(new DriverInfo(DriverName.FIRECRACKER, "firecracker", "no /dev/kvm"), DriverInfo.fit(DriverName.QEMU_TCG, "qemu"), DriverInfo.fit(DriverName.GVISOR, "runsc")),
                 ByteSize.mib(77)));
         for (DriverName driver : DriverName.values()) {
             var spec = new SandboxSpec(TemplateName.BASE, Trust.TRUSTED, driver.tier(), LIMITS, Duration.ofSeconds(5), Map.of(), Map.of()).withDriver(driver);
@@ -152,7 +152,7 @@ class FormsTest {
         assertThat(text(Forms.SANDBOX_SPEC, spec)).doesNotContain("driver", "isolation");
         var receipt = new Receipt(ID, TemplateName.BASE, Tier.MICROVM, Optional.of(DriverName.QEMU_TCG), Trust.UNTRUSTED, "d", TIME, TIME, EndReason.DELETED, Usage.NONE, Map.of(), List.of(), "keeper", "acme");
         assertThat(text(Forms.RECEIPT, receipt)).contains("\"tier\":\"microvm\"," + emulated);
-        var status = new NodeStatus(0, 0, 0, 0, 0, List.of(DriverInfo.fit(DriverName.QEMU_TCG, "qemu"), DriverInfo.fit(DriverName.GVISOR, "runsc")), ByteSize.mib(1));
+        var status = new NodeStatus(0, 0, 0, 0, 0, 0, List.of(DriverInfo.fit(DriverName.QEMU_TCG, "qemu"), DriverInfo.fit(DriverName.GVISOR, "runsc")), ByteSize.mib(1));
         assertThat(text(Forms.NODE_STATUS, status)).as("what is only emulated is no tier that it gives").contains("\"tiers\":[\"gvisor\"]", "\"name\":\"qemu-tcg\",\"tier\":\"microvm\",\"isolation\":\"emulated: not a security boundary\"");
     }
 

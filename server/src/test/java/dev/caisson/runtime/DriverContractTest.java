@@ -101,8 +101,8 @@ public abstract class DriverContractTest {
         var id = SandboxId.random(random);
         var trust = driver.tier() == Tier.CONTAINER ? Trust.TRUSTED : Trust.UNTRUSTED;
         var spec = new SandboxSpec(SandboxSpec.defaults().template(), trust, driver.tier(), limits, Duration.ofMinutes(1), Map.of(), Map.of());
-        return new Boot(id, spec, machine.home.sandbox(id.value()), machine.home.cgroup(id.value()), machine.image, machine.home.agentSocket(id.value()), slot++,
-                machine.home.sandbox(id.value()).resolve("net"), Optional.empty(), List.of());
+        return new Boot(id, spec, machine.home.sandbox(id.value()), machine.home.cgroup(id.value()), machine.home.agentSocket(id.value()), slot++,
+                machine.home.sandbox(id.value()).resolve("net"), Boot.Content.of(machine.image));
     }
 
     protected Booted boot(Limits limits) throws Exception {

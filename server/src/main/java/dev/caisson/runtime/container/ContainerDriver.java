@@ -129,7 +129,7 @@ public final class ContainerDriver implements Driver {
         Files.setAttribute(at.upper(), "unix:uid", first);
         Files.setAttribute(at.upper(), "unix:gid", first);
         Files.setPosixFilePermissions(at.upper(), PosixFilePermissions.fromString("rwxr-xr-x"));
-        Mounts.idmapped(boot.image().directory(), at.image(), first, IDS);
+        Mounts.idmapped(boot.content().image().directory(), at.image(), first, IDS);
         Mounts.overlay(at.image(), at.upper(), at.work(), at.root());
     }
 

@@ -159,7 +159,7 @@ public final class GvisorDriver implements Driver {
                 OciMount.of("/sys", "sysfs", "nosuid", "noexec", "nodev", "ro"),
                 OciMount.of("/dev/shm", "tmpfs", "nosuid", "nodev", "mode=1777", "size=" + Math.min(SHARED_MEMORY.bytes(), limits.memory().bytes() / 2)),
                 AgentDoor.mount(at.door())));
-        if (isEmpty(boot.image().directory().resolve("tmp"))) {
+        if (isEmpty(boot.content().image().directory().resolve("tmp"))) {
             // gVisor puts a tmpfs without a bound of ours on an empty /tmp. An image whose /tmp holds something keeps it on its disk, which is better.
             mounts.add(OciMount.of("/tmp", "tmpfs", "nosuid", "nodev", "mode=1777", "size=" + Math.min(limits.disk().bytes(), limits.memory().bytes() / 2)));
         }
@@ -170,7 +170,7 @@ public final class GvisorDriver implements Driver {
         var namespaces = List.of(
                 Map.of("type", "pid"), Map.of("type", "ipc"), Map.of("type", "uts"), Map.of("type", "mount"),
                 Map.of("type", "network", "path", boot.network().toString()));
-        return new OciBundle(AgentDoor.COMMAND, boot.image().directory(), false, false, CAPABILITIES, rlimits, mounts, Map.of("namespaces", namespaces), Map.of());
+        return new OciBundle(AgentDoor.COMMAND, boot.content().image().directory(), false, false, CAPABILITIES, rlimits, mounts, Map.of("namespaces", namespaces), Map.of());
     }
 
     private static boolean isEmpty(Path directory) throws IOException {

@@ -83,6 +83,11 @@ public final class MicrovmDriver implements Driver {
     }
 
     @Override
+    public Optional<String> snapshot(Limits limits, Boot.Content content) throws IOException, InterruptedException {
+        return Optional.of(origin(limits, content).key());
+    }
+
+    @Override
     public List<Resource> resources(Boot boot) {
         return List.of(
                 new Resource(ResourceKind.DIRECTORY, boot.directory().toString()),
@@ -100,7 +105,7 @@ public final class MicrovmDriver implements Driver {
             throw Failure.Code.OUT_OF_RANGE.with("a microVM needs at least " + MIN_MEMORY + " of memory for its own kernel, got " + boot.spec().limits().memory(), "ask for more");
         }
         var vm = vm(boot);
-        Snapshot snapshot = snapshots.of(origin(boot));
+        Snapshot snapshot = snapshots.of(origin(boot.spec().limits(), boot.content()));
         try {
             furnish(vm, vmm, cgroups);
             SparseFiles.copy(snapshot.disk(), vm.disk());
@@ -115,9 +120,9 @@ public final class MicrovmDriver implements Driver {
         cgroups.limitCpu(boot.cgroup(), boot.spec().limits().cpus().millis());
     }
 
-    private Origin origin(Boot boot) throws IOException, InterruptedException {
+    private Origin origin(Limits limits, Boot.Content content) throws IOException, InterruptedException {
         GuestKernel kernel = GuestKernel.open(guest);
-        return new Origin(vmm.fingerprint(), kernel, kernel.commandLine(vmm.home()), boot.image(), shape(boot.spec().limits()), boot.warmUp(), boot.files());
+        return new Origin(vmm.fingerprint(), kernel, kernel.commandLine(vmm.home()), content.image(), shape(limits), content.warmUp(), content.files());
     }
 
     /// Cgroup, tap, way home: what a machine has, whether it is booted or restored.
@@ -153,7 +158,7 @@ public final class MicrovmDriver implements Driver {
 
     private static Vm vm(Boot boot) {
         return new Vm(
-                boot.id().value(), boot.directory(), boot.cgroup(), FIRST_USER + boot.slot(), boot.network(), Tap.NAME, boot.agentSocket(), boot.image().file(), boot.directory().resolve("disk.img"),
+                boot.id().value(), boot.directory(), boot.cgroup(), FIRST_USER + boot.slot(), boot.network(), Tap.NAME, boot.agentSocket(), boot.content().image().file(), boot.directory().resolve("disk.img"),
                 shape(boot.spec().limits()), DeviceRates.DEFAULT);
     }
 

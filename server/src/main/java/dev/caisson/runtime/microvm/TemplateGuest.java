@@ -1,10 +1,9 @@
 package dev.caisson.runtime.microvm;
 
 import dev.caisson.guest.Agent;
-import dev.caisson.guest.GuestEvent;
+import dev.caisson.guest.Errand;
 import dev.caisson.guest.SeedFile;
 import dev.caisson.runtime.WarmUp;
-import dev.caisson.sandbox.ByteSize;
 import dev.caisson.sandbox.CommandId;
 import dev.caisson.sandbox.CommandSpec;
 import dev.caisson.sandbox.SandboxException;
@@ -29,8 +28,6 @@ import org.jspecify.annotations.Nullable;
 final class TemplateGuest implements AutoCloseable {
     /// From the VMM's start to the agent's hello. Emulated, on a machine with other work.
     static final Duration HELLO = Duration.ofSeconds(60);
-    /// What root of a template has made of its agent may say nothing for ever.
-    private static final Duration FAMILIARITY = Duration.ofMinutes(2);
     private static final Duration POLL = Duration.ofMillis(50);
     private static final int LOOKS = 10;
     private static final Duration NEVER = Duration.ZERO;
@@ -38,7 +35,7 @@ final class TemplateGuest implements AutoCloseable {
     /// The commands of a sandbox have numbers from 1 on, this one among them.
     private static final CommandId START = CommandId.of(1);
     /// Programs that most sandboxes start first: what the guest's kernel has read and unpacked of them, its copies have too. Then what the disk has not been told yet.
-    private static final String FAMILIAR = "for shell in sh bash; do $shell -c :; done; python3 -c pass; git --version; sync; true";
+    private static final Errand FAMILIAR = new Errand("for shell in sh bash; do $shell -c :; done; python3 -c pass; git --version; sync", "root", Duration.ofMinutes(2));
 
     private final ServerSocketChannel door;
     private @Nullable Agent agent;
@@ -80,7 +77,7 @@ final class TemplateGuest implements AutoCloseable {
                 begin(agent, warmUp.get());
             }
             plant(agent, files);
-            run(agent, FAMILIAR);
+            FAMILIAR.run(agent, CommandId.of(2));
         } catch (SandboxException | IOException e) {
             awaitEnd(machine);
             throw new IOException("a template's warm-up failed: " + e.getMessage(), e);
@@ -137,19 +134,6 @@ final class TemplateGuest implements AutoCloseable {
                 guest.write(file.path(), "root", file.mode(), new ByteArrayInputStream(file.content()));
             }
         }
-    }
-
-    private static void run(Agent agent, String line) throws IOException, InterruptedException {
-        var spec = new CommandSpec(List.of("/bin/sh", "-c", line), Map.of(), "/", "root", Optional.empty(), FAMILIARITY, ByteSize.mib(1), false, "", CommandSpec.Unread.DROP, false);
-        var id = CommandId.of(2);
-        long until = System.nanoTime() + FAMILIARITY.toNanos();
-        try (var running = agent.start(id, spec, OPEN_FILES, 0)) {
-            while (!(running.next(Duration.ofNanos(until - System.nanoTime())) instanceof GuestEvent.Exited)) {
-                // What it says is nobody's business.
-            }
-            running.finish();
-        }
-        agent.forget(id);
     }
 
     @Override

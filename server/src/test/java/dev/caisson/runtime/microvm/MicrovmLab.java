@@ -104,8 +104,8 @@ final class MicrovmLab {
     Boot plan(Limits limits, Optional<WarmUp> warmUp) {
         var id = SandboxId.random(random);
         var spec = new SandboxSpec(SandboxSpec.defaults().template(), Trust.UNTRUSTED, Tier.MICROVM, limits, Duration.ofMinutes(1), Map.of(), Map.of());
-        var boot = new Boot(id, spec, machine.home.sandbox(id.value()), machine.home.cgroup(id.value()), machine.image, machine.home.agentSocket(id.value()), slot++,
-                machine.home.sandbox(id.value()).resolve("net"), warmUp, List.of());
+        var boot = new Boot(id, spec, machine.home.sandbox(id.value()), machine.home.cgroup(id.value()), machine.home.agentSocket(id.value()), slot++,
+                machine.home.sandbox(id.value()).resolve("net"), new Boot.Content(machine.image, warmUp, List.of()));
         planned.add(boot);
         return boot;
     }

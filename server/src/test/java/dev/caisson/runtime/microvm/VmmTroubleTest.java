@@ -106,7 +106,7 @@ class VmmTroubleTest extends MicrovmTest {
         var living = lab.boot(driver);
         var plan = lab.plan(MicrovmLab.LIMITS);
         prepared(plan);
-        var second = new Boot(plan.id(), plan.spec(), plan.directory(), plan.cgroup(), plan.image(), plan.agentSocket(), plan.slot(), living.boot.network(), plan.warmUp(), List.of());
+        var second = new Boot(plan.id(), plan.spec(), plan.directory(), plan.cgroup(), plan.agentSocket(), plan.slot(), living.boot.network(), plan.content());
         assertThatThrownBy(() -> driver.boot(second)).isInstanceOf(IOException.class).hasMessageContaining(Tap.NAME);
         lab.release(driver, plan);
         assertThat(living.run("echo here").text()).isEqualTo("here\n");
