@@ -398,8 +398,9 @@ public final class Node implements Sandboxes, AutoCloseable {
         return new NodeStatus(keepers.size(), standbys.count(), journal.counter("created"), journal.counter("deleted"), journal.counter("failed"), journal.counter("leaked"), machine.drivers().all(), residentMemory());
     }
 
-    /// Ends every sandbox; for a `down` that means it.
+    /// Ends every sandbox, and what stands by; for a `down` that means it.
     public void deleteAll() throws InterruptedException {
+        standbys.surrender();
         for (Keeper keeper : keepers.values()) {
             keeper.end(EndReason.DELETED);
         }

@@ -114,7 +114,7 @@ record Standby(Boot boot, List<Resource> resources, AgentDoor door, long deadlin
 
     /// False when it has died, or is about to be ended.
     boolean isFit(Machine machine) {
-        return door.agent().isPresent() && machine.uptime().until(deadlineNanos).isPositive() && machine.cgroups().oomKills(boot.cgroup()) == 0;
+        return door.agent().isPresent() && machine.uptime().until(deadlineNanos).isPositive() && !machine.cgroups().processes(boot.cgroup()).isEmpty() && machine.cgroups().oomKills(boot.cgroup()) == 0;
     }
 
     /// Ends it.

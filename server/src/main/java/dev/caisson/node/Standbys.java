@@ -10,10 +10,8 @@ import dev.caisson.sandbox.SandboxSpec;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Deque;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.locks.Condition;
@@ -44,7 +42,8 @@ final class Standbys implements AutoCloseable {
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
     private final Map<Kind, Shelf> shelves = new LinkedHashMap<>(8, 0.75f, true);
-    private final List<Standby> over = new ArrayList<>();
+    private final Deque<Standby> over = new ArrayDeque<>();
+    private final ReentrantLock discarding = new ReentrantLock();
     private final Thread maker = Thread.ofVirtual().name("standbys").unstarted(this::keepReady);
     private boolean closed;
 
@@ -57,7 +56,7 @@ final class Standbys implements AutoCloseable {
 
     private static final class Shelf {
         final Deque<Standby> ready = new ArrayDeque<>();
-        Standby.Plan plan;
+        final Standby.Plan plan;
         long askedNanos;
 
         Shelf(Standby.Plan plan) {
@@ -150,28 +149,24 @@ final class Standbys implements AutoCloseable {
         }
     }
 
-    /// Ends all that stand by now, because their slots are needed; false when there was none.
+    /// Ends all that stand by now, and makes none until a kind is asked for again. False when there was none.
     boolean surrender() throws InterruptedException {
-        List<Standby> all;
+        boolean any;
         lock.lockInterruptibly();
         try {
-            all = takeAll();
+            any = clear();
         } finally {
             lock.unlock();
         }
-        for (Standby one : all) {
-            one.discard(machine, slots);
-        }
-        return !all.isEmpty();
+        discardOver();
+        return any;
     }
 
-    private List<Standby> takeAll() {
-        var all = new ArrayList<Standby>();
-        shelves.values().forEach(shelf -> {
-            all.addAll(shelf.ready);
-            shelf.ready.clear();
-        });
-        return all;
+    private boolean clear() {
+        boolean any = shelves.values().stream().anyMatch(shelf -> !shelf.ready.isEmpty());
+        shelves.values().forEach(shelf -> over.addAll(shelf.ready));
+        shelves.clear();
+        return any;
     }
 
     private void keepReady() {
@@ -205,26 +200,34 @@ final class Standbys implements AutoCloseable {
         }
     }
 
-    /// What an interruption leaves is still over afterwards.
+    /// Ends them, one after the other, by one thread at a time. What an interruption, or the process's own end, leaves is still over for the next.
     private void discardOver() throws InterruptedException {
-        while (true) {
-            Standby first;
-            lock.lock();
-            try {
-                if (over.isEmpty()) {
-                    return;
-                }
-                first = over.getFirst();
-            } finally {
-                lock.unlock();
+        discarding.lockInterruptibly();
+        try {
+            for (Standby first = firstOver(); first != null; first = firstOver()) {
+                first.discard(machine, slots);
+                removeOver(first);
             }
-            first.discard(machine, slots);
-            lock.lock();
-            try {
-                over.remove(first);
-            } finally {
-                lock.unlock();
-            }
+        } finally {
+            discarding.unlock();
+        }
+    }
+
+    private @Nullable Standby firstOver() {
+        lock.lock();
+        try {
+            return over.peekFirst();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void removeOver(Standby one) {
+        lock.lock();
+        try {
+            over.remove(one);
+        } finally {
+            lock.unlock();
         }
     }
 
@@ -304,7 +307,7 @@ final class Standbys implements AutoCloseable {
             lock.lock();
             try {
                 closed = true;
-                over.addAll(takeAll());
+                clear();
             } finally {
                 lock.unlock();
             }

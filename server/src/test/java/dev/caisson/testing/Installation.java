@@ -27,6 +27,7 @@ public final class Installation implements BeforeAllCallback, AfterEachCallback,
     private final Supplier<List<String>> prefix;
     private final boolean opensInternet;
     private final boolean runsMicrovms;
+    private final int standbys;
     private final Set<SandboxId> told = new HashSet<>();
     private @Nullable Internet internet;
     private @Nullable TestHome home;
@@ -39,23 +40,29 @@ public final class Installation implements BeforeAllCallback, AfterEachCallback,
 
     /// @param prefix what its processes are started with; asked when they are
     public Installation(Supplier<List<String>> prefix) {
-        this(prefix, false, false);
+        this(prefix, false, false, 0);
     }
 
-    private Installation(Supplier<List<String>> prefix, boolean opensInternet, boolean runsMicrovms) {
+    private Installation(Supplier<List<String>> prefix, boolean opensInternet, boolean runsMicrovms, int standbys) {
         this.prefix = prefix;
         this.opensInternet = opensInternet;
         this.runsMicrovms = runsMicrovms;
+        this.standbys = standbys;
     }
 
     /// One on a host whose only link leads into an [Internet], with a gateway that asks the name servers there and trusts the authority there.
     public static Installation inAnInternet() {
-        return new Installation(List::of, true, false);
+        return new Installation(List::of, true, false, 0);
     }
 
     /// The same, whose node can run microVMs as well.
     public Installation withMicrovms() {
-        return new Installation(prefix, opensInternet, true);
+        return new Installation(prefix, opensInternet, true, standbys);
+    }
+
+    /// The same, whose node makes so many microVMs of a kind ahead.
+    public Installation withStandbys(int each) {
+        return new Installation(prefix, opensInternet, runsMicrovms, each);
     }
 
     @Override
@@ -67,7 +74,7 @@ public final class Installation implements BeforeAllCallback, AfterEachCallback,
         }
         servers = new Servers(home, internet == null ? prefix.get() : internet.prefix());
         servers.start(Servers.Kind.DEADMAN);
-        servers.start(Servers.Kind.NODE);
+        servers.start(Servers.Kind.NODE, "--standby", Integer.toString(standbys));
         if (opensInternet) {
             startGateway();
         }

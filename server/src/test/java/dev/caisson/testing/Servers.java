@@ -81,10 +81,20 @@ public final class Servers implements AutoCloseable {
         running.remove(kind);
     }
 
-    /// SIGTERM, and waits until it is gone.
+    /// SIGTERM, and waits until it is gone. It stays tied to us until then.
+    public void terminate(Kind kind) throws IOException, InterruptedException {
+        signal(kind, "TERM");
+        awaitGone(kind);
+    }
+
+    /// The same, and lets go of it: whichever it notices first.
     public void stop(Kind kind) throws InterruptedException {
+        process(kind).destroy();
+        awaitGone(kind);
+    }
+
+    private void awaitGone(Kind kind) throws InterruptedException {
         var process = process(kind);
-        process.destroy();
         if (!process.waitFor(20, TimeUnit.SECONDS)) {
             throw new IllegalStateException(kind + " did not end within 20 s of SIGTERM");
         }

@@ -13,7 +13,7 @@ import java.util.List;
 import java.util.Set;
 
 /// Short words for what the tests of this package allow and deny.
-final class Rules {
+public final class Rules {
     private Rules() {}
 
     /// Only what these rules allow.
@@ -22,7 +22,7 @@ final class Rules {
     }
 
     /// TLS and HTTP at their ports, to these hosts only.
-    static Egress hosts(String... hosts) {
+    public static Egress hosts(String... hosts) {
         return list(Arrays.stream(hosts).map(Rules::allow).toArray(EgressRule[]::new));
     }
 
