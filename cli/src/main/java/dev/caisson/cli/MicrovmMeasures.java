@@ -17,8 +17,9 @@ import java.util.Locale;
 /// What `caisson bench` measures of microVMs, by whatever driver this machine has for them; targets differ where that driver only emulates.
 final class MicrovmMeasures {
     private static final double MIB = 1 << 20;
-    /// None stands by after that long where none is made ahead.
-    private static final Duration STANDBY_PATIENCE = Duration.ofSeconds(10);
+    /// No machine takes longer to make ahead, once its snapshot is there.
+    private static final Duration STANDBY_REST = Duration.ofSeconds(4);
+    private static final Duration STANDBY_PATIENCE = Duration.ofSeconds(30);
     private static final Duration STANDBY_LOOK = Duration.ofMillis(50);
 
     private MicrovmMeasures() {}
@@ -38,26 +39,35 @@ final class MicrovmMeasures {
     private static double[] times(Bench bench, CommandOptions command, int rounds) throws IOException, SkippedException, InterruptedException {
         isEmulated(bench);
         toOutput(bench, command);
-        boolean standsBy = awaitStandby(bench);
+        long standbys = standbysAtRest(bench);
         double[] times = new double[bench.rounds(rounds)];
         for (int i = 0; i < times.length; i++) {
-            standsBy = standsBy && awaitStandby(bench);
+            awaitStandbys(bench, standbys);
             times[i] = toOutput(bench, command);
         }
         Arrays.sort(times);
         return times;
     }
 
-    /// As one finds it who does not come right after another: a machine stands by, where the installation makes them ahead.
-    private static boolean awaitStandby(Bench bench) throws IOException, InterruptedException {
+    /// How many stand by once no more are made; 0 where none is made ahead.
+    private static long standbysAtRest(Bench bench) throws IOException, InterruptedException {
+        long count = -1;
+        for (long now = bench.caisson().status().standingBy(); now != count; now = bench.caisson().status().standingBy()) {
+            count = now;
+            Thread.sleep(STANDBY_REST);
+        }
+        return count;
+    }
+
+    /// As one finds it who does not come right after another.
+    private static void awaitStandbys(Bench bench, long count) throws IOException, InterruptedException {
         long until = System.nanoTime() + STANDBY_PATIENCE.toNanos();
-        while (bench.caisson().status().standingBy() == 0) {
+        while (bench.caisson().status().standingBy() < count) {
             if (System.nanoTime() > until) {
-                return false;
+                throw new IOException(bench.caisson().status().standingBy() + " machines stand by, not " + count + ", after " + STANDBY_PATIENCE.toSeconds() + " s");
             }
             Thread.sleep(STANDBY_LOOK);
         }
-        return true;
     }
 
     private static double toOutput(Bench bench, CommandOptions options) throws IOException {

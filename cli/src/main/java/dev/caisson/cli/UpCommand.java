@@ -139,7 +139,7 @@ final class UpCommand implements Callable<Integer> {
         return 0;
     }
 
-    /// What the front is told, as it takes it.
+    /// What the processes are told, as they take it.
     Launch.Listening listening() {
         refuseUnless(List.of("refuse", "ignore"), "--e2b-internet", e2bInternet);
         refuseUnless(List.of("private", "public"), "--e2b-ports", e2bPorts);

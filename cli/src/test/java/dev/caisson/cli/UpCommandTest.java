@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
 
-/// What `caisson up` tells the front.
+/// What `caisson up` tells its processes.
 class UpCommandTest {
     @TempDir
     Path directory = Path.of("");
@@ -43,6 +43,14 @@ class UpCommandTest {
         assertThatThrownBy(() -> listening("--tenant-floor", "container")).isInstanceOf(CliException.class).hasMessage("--tenant-floor cannot be 'container'");
         assertThat(OneShot.listening(false, 0).options()).doesNotContain("--accept-emulated", "--tenant-floor");
         assertThat(OneShot.listening(true, 0).options()).containsSequence("--accept-emulated", "yes");
+    }
+
+    @Test
+    void twoMachinesOfAKindStandByUnlessTheOperatorSaysOtherwise() {
+        assertThat(listening().node()).containsExactly("--standby", "2");
+        assertThat(listening("--standby", "0").node()).containsExactly("--standby", "0");
+        assertThatThrownBy(() -> listening("--standby", "17")).isInstanceOf(CliException.class).hasMessage("--standby is 0 to 16, got 17");
+        assertThat(OneShot.listening(false, 0).node()).as("for one sandbox none is made ahead").containsExactly("--standby", "0");
     }
 
     @Test

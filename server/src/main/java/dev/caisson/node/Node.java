@@ -180,7 +180,7 @@ public final class Node implements Sandboxes, AutoCloseable {
             return keeper;
         } finally {
             starting.release();
-            standbys.wake();
+            standbys.started();
         }
     }
 

@@ -32,6 +32,8 @@ final class Standbys implements AutoCloseable {
     private static final Duration MARGIN = Duration.ofMinutes(1);
     /// Between two looks at the memory and at those that have died or grown old.
     private static final Duration LOOK = Duration.ofSeconds(5);
+    /// Since something was last started: whoever has just been given a sandbox wants the processors more.
+    private static final Duration CALM = Duration.ofMillis(300);
     /// None is made that leaves less than this share of the machine's memory, and none is kept below half of it.
     private static final int FREE_SHARE = 4;
 
@@ -45,6 +47,7 @@ final class Standbys implements AutoCloseable {
     private final Deque<Standby> over = new ArrayDeque<>();
     private final ReentrantLock discarding = new ReentrantLock();
     private final Thread maker = Thread.ofVirtual().name("standbys").unstarted(this::keepReady);
+    private long calmNanos;
     private boolean closed;
 
     /// @param limits their machine has the same
@@ -107,7 +110,6 @@ final class Standbys implements AutoCloseable {
             Shelf shelf = shelves.computeIfAbsent(Kind.of(plan), _ -> new Shelf(plan));
             shelf.askedNanos = machine.uptime().now();
             forgetOldest();
-            changed.signalAll();
             while (!shelf.ready.isEmpty()) {
                 Standby one = shelf.ready.removeFirst();
                 if (isFresh(one)) {
@@ -139,8 +141,18 @@ final class Standbys implements AutoCloseable {
         }
     }
 
-    /// Says that something may have changed: nothing is being started any more, or one has died.
-    void wake() {
+    /// Says that something has been started, or that this came to nothing.
+    void started() {
+        lock.lock();
+        try {
+            calmNanos = machine.uptime().in(CALM);
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void wake() {
         lock.lock();
         try {
             changed.signalAll();
@@ -249,16 +261,18 @@ final class Standbys implements AutoCloseable {
     private Standby.@Nullable Plan awaitWant() throws InterruptedException {
         lock.lockInterruptibly();
         try {
-            long left = LOOK.toNanos();
-            while (left > 0 && over.isEmpty()) {
-                if (!starting.getAsBoolean()) {
+            long until = machine.uptime().in(LOOK);
+            while (machine.uptime().now() < until && over.isEmpty()) {
+                long agitated = calmNanos - machine.uptime().now();
+                if (agitated <= 0 && !starting.getAsBoolean()) {
                     for (Shelf shelf : shelves.values()) {
                         if (shelf.ready.size() < each && !isShort(shelf.plan.spec().limits().memory(), FREE_SHARE)) {
                             return shelf.plan;
                         }
                     }
                 }
-                left = changed.awaitNanos(left);
+                long look = until - machine.uptime().now();
+                long _ = changed.awaitNanos(agitated > 0 ? Math.min(agitated, look) : look);
             }
             return null;
         } finally {

@@ -74,6 +74,31 @@ class StoreTest {
         }
     }
 
+    /// Its owner and the deadman may come at the same moment: one of them finds it.
+    @Test
+    void whatStoodByIsTakenOverOnceAndWithAllItHolds() throws Exception {
+        var id = SandboxId.random(RANDOM);
+        var other = SandboxId.random(RANDOM);
+        try (var store = Store.open(directory.resolve("node.db"))) {
+            var journal = new Journal(store);
+            journal.standsBy(id, entry(id).resources(), 5_000, "boot");
+            journal.standsBy(other, entry(other).resources(), 9_000, "boot");
+            assertThat(journal.entries()).isEmpty();
+            assertThat(journal.overdueStandbys("boot", 5_000)).isEmpty();
+            assertThat(journal.overdueStandbys("boot", 5_001)).containsOnly(Map.entry(id, entry(id).resources()));
+            assertThat(journal.overdueStandbys("another boot", 0)).containsOnlyKeys(id, other);
+            assertThat(journal.takeOver(entry(id))).isTrue();
+            assertThat(journal.takeOver(entry(id))).as("again").isFalse();
+            assertThat(journal.entries()).containsExactly(entry(id));
+            journal.standsByNoMore(id);
+            assertThat(journal.entries()).as("it is a sandbox now").containsExactly(entry(id));
+            journal.standsByNoMore(other);
+            assertThat(journal.takeOver(entry(other))).as("one that was ended").isFalse();
+            assertThat(journal.standbys()).isEmpty();
+            assertThat(journal.counter("created")).isEqualTo(1);
+        }
+    }
+
     /// The row alone says that it is paused and until when, for the sweep and the deadman.
     @Test
     void aPausedSandboxHasAnEndOfItsOwn() throws Exception {

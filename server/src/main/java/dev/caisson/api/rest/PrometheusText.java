@@ -14,6 +14,7 @@ final class PrometheusText {
         single("caisson_node_up", "gauge", "1 when the node answers.", node.isPresent() ? 1 : 0);
         node.ifPresent(status -> {
             single("caisson_sandboxes_alive", "gauge", "Sandboxes alive now.", status.alive());
+            single("caisson_machines_standing_by", "gauge", "Machines made ahead that are nobody's yet.", status.standingBy());
             single("caisson_sandboxes_created_total", "counter", "Sandboxes made since the store was made.", status.created());
             single("caisson_sandboxes_deleted_total", "counter", "Sandboxes ended since the store was made.", status.deleted());
             single("caisson_sandboxes_failed_total", "counter", "Sandboxes that could not be made or failed.", status.failed());
