@@ -2,12 +2,14 @@ package dev.caisson.cli;
 
 import dev.caisson.client.CommandOptions;
 import dev.caisson.client.Driver;
+import dev.caisson.client.DriverStatus;
 import dev.caisson.client.Output;
 import dev.caisson.client.Sandbox;
 import dev.caisson.client.SandboxOptions;
 import dev.caisson.client.Standing;
 import dev.caisson.client.Tier;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -16,6 +18,7 @@ import java.util.Locale;
 /// What `caisson bench` measures of microVMs, by whatever driver this machine has for them; targets differ where that driver only emulates.
 final class MicrovmMeasures {
     private static final double MIB = 1 << 20;
+    private static final Duration LOOK = Duration.ofMillis(100);
 
     private MicrovmMeasures() {}
 
@@ -31,7 +34,7 @@ final class MicrovmMeasures {
     }
 
     /// Sorted milliseconds from the request to the first byte of output.
-    private static double[] times(Bench bench, CommandOptions command, int rounds) throws IOException, SkippedException {
+    private static double[] times(Bench bench, CommandOptions command, int rounds) throws IOException, SkippedException, InterruptedException {
         isEmulated(bench);
         toOutput(bench, command);
         double[] times = new double[bench.rounds(rounds)];
@@ -51,12 +54,12 @@ final class MicrovmMeasures {
         return (first[0] - start) / 1e6;
     }
 
-    private static Measure.Figure p50(Bench bench, CommandOptions command, double target, double emulated) throws IOException, SkippedException {
+    private static Measure.Figure p50(Bench bench, CommandOptions command, double target, double emulated) throws IOException, SkippedException, InterruptedException {
         double[] times = times(bench, command, 50);
         return figure(bench, Bench.median(times), target, emulated, String.format(Locale.ROOT, "p95 %.0f ms", times[times.length * 95 / 100]));
     }
 
-    private static Measure.Figure p95(Bench bench) throws IOException, SkippedException {
+    private static Measure.Figure p95(Bench bench) throws IOException, SkippedException, InterruptedException {
         double[] times = times(bench, CommandOptions.of("echo", "hi"), 50);
         return figure(bench, times[times.length * 95 / 100], 120, 300, "");
     }
@@ -68,15 +71,19 @@ final class MicrovmMeasures {
         return figure(bench, ours, 2000, 2000, "with the deletes");
     }
 
-    private static Measure.Figure figure(Bench bench, double ours, double target, double emulated, String note) throws SkippedException {
+    private static Measure.Figure figure(Bench bench, double ours, double target, double emulated, String note) throws SkippedException, InterruptedException {
         boolean emulates = isEmulated(bench);
         String what = emulates ? "emulated" + (note.isEmpty() ? "" : ", " + note) : note;
         return Measure.Figure.atMost(ours, "ms", emulates ? emulated : target).noting(what);
     }
 
-    /// Errors: a [SkippedException] where this installation gives no microVMs.
-    private static boolean isEmulated(Bench bench) throws SkippedException {
+    /// Waits while a node that has just started finds out. Errors: a [SkippedException] where this installation gives no microVMs.
+    private static boolean isEmulated(Bench bench) throws SkippedException, InterruptedException {
         var status = bench.caisson().status();
+        while (status.drivers().stream().anyMatch(DriverStatus::isBeingTried)) {
+            Thread.sleep(LOOK);
+            status = bench.caisson().status();
+        }
         var fit = status.drivers().stream().filter(each -> each.tier().equals("microvm") && each.isFit()).toList();
         boolean real = fit.stream().anyMatch(each -> !each.isEmulated());
         if (!real && (fit.isEmpty() || status.policy().filter(Standing::acceptsEmulated).isEmpty())) {
