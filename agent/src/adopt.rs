@@ -4,7 +4,8 @@ use crate::failure::{Failure, fail};
 use crate::identity::Ids;
 use crate::network::{self, Known, Plan};
 use crate::proto::failed::Code;
-use crate::proto::{Adopt, Awakening};
+use crate::proto::seed_file::Kind;
+use crate::proto::{Adopt, Awakening, SeedFile};
 use crate::reap::last_error;
 use crate::seeds;
 use crate::spawn::check_variables;
@@ -14,6 +15,8 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io;
 use std::collections::BTreeMap;
 
+/// What ran before a copy was anybody's finds its variables here: NAME=VALUE, each ended by a zero byte, as in /proc/PID/environ. In memory, and root's alone.
+const VARIABLES: &str = "/run/caisson-environment";
 /// Linux's limit for a host name.
 const MAX_HOSTNAME: usize = 64;
 /// More entropy than this adds nothing; the kernel's pool is smaller.
@@ -62,6 +65,7 @@ pub fn adopt(identity: &mut Identity, asked: Adopt) -> Result<(), Failure> {
     if !asked.hostname.is_empty() {
         let _ = rustix::system::sethostname(asked.hostname.as_bytes());
     }
+    let is_copy = copy.is_some();
     if let Some(copy) = copy {
         // First of all: keys made without it would be those of every other copy.
         renewed?;
@@ -71,12 +75,20 @@ pub fn adopt(identity: &mut Identity, asked: Adopt) -> Result<(), Failure> {
         }
     }
     seeds::plant(&asked.files)?;
+    if is_copy {
+        seeds::plant(&[variables(&asked.env)])?;
+    }
     if !asked.user.is_empty() {
         identity.user = asked.user;
     }
     identity.env = asked.env;
     identity.adopted = true;
     Ok(())
+}
+
+fn variables(env: &BTreeMap<String, String>) -> SeedFile {
+    let content = env.iter().flat_map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes(), b"\0"].concat()).collect();
+    SeedFile { path: VARIABLES.into(), content, mode: 0o600, kind: Kind::Replace.into() }
 }
 
 /// What a copy has for itself, checked.

@@ -18,6 +18,7 @@ use crate::proto::failed::Code;
 use crate::proto::{CommandList, Hello, Request, Welcome, reply, request};
 use crate::reap;
 use crate::spawn::Basis;
+use crate::starvation::Starvation;
 use crate::turns::Turns;
 use crate::way::Way;
 use prost::Message;
@@ -71,7 +72,7 @@ impl Agent {
             poll,
             signals,
             home: Home::at(way, Instant::now()),
-            commands: Commands::new(Arc::clone(&link), Basis::new(files)?),
+            commands: Commands::new(Arc::clone(&link), Basis::new(files)?, Starvation::of_machine()),
             link,
             connection: None,
             intake: Intake::default(),

@@ -20,6 +20,7 @@ use crate::proto::failed::Code;
 use crate::proto::{self, Attach, Exited, Resize, Signal, Start};
 use crate::reap::{self, send_signal};
 use crate::spawn::{self, Basis, Child, Ends, check_variables};
+use crate::starvation::Starvation;
 use crate::turns::Turns;
 use rustix::fd::OwnedFd;
 use rustix::io::{self, Errno};
@@ -64,6 +65,8 @@ struct Command {
     input: Input,
     outputs: Vec<Output>,
     terminal: bool,
+    /// What the kernel had killed for memory when it was started.
+    kills_before: u64,
     exited: Option<Exited>,
     audience: Audience,
     tag: String,
@@ -126,11 +129,12 @@ pub struct Commands {
     streaming: bool,
     /// What all commands start with.
     start: Basis,
+    starvation: Starvation,
 }
 
 impl Commands {
     /// None yet.
-    pub fn new(link: Arc<Link>, start: Basis) -> Self {
+    pub fn new(link: Arc<Link>, start: Basis, starvation: Starvation) -> Self {
         Self {
             link,
             all: BTreeMap::new(),
@@ -144,6 +148,7 @@ impl Commands {
             drain_turns: Turns::default(),
             streaming: false,
             start,
+            starvation,
         }
     }
 
@@ -171,10 +176,11 @@ impl Commands {
         check_variables(&asked.env)?;
         let name = if asked.user.is_empty() { &identity.user } else { &asked.user };
         let user = identity.register.accounts().find(name)?;
+        let kills_before = self.starvation.kills();
         let (child, ends, lent) = spawn::spawn(asked, &user, &identity.env, &self.start)?;
         let pid = child.pid;
         self.lent.insert(pid, lent);
-        match assemble(asked, child, ends, poll) {
+        match assemble(asked, child, ends, kills_before, poll) {
             Ok(mut command) => {
                 command.audience.listen(Listener::new(self.link.own(stream, Owner::Command(asked.id)), [0, 0]));
                 self.pids.insert(pid, asked.id);
@@ -279,7 +285,8 @@ impl Commands {
         self.started(id, poll);
         let Some(command) = self.all.get_mut(&id) else { return };
         command.greet(id);
-        command.exited = Some(Exited { status: ended.status, signal: ended.signal, cpu_micros: ended.cpu_micros });
+        let starved = self.starvation.took(&ended, command.kills_before);
+        command.exited = Some(Exited { status: ended.status, signal: ended.signal, cpu_micros: ended.cpu_micros, starved });
         command.input.close(poll);
         command.audience.refuse_feeders(&takes_none(id));
         command.outputs.iter_mut().for_each(Output::command_ended);
@@ -594,7 +601,7 @@ fn takes_none(id: u64) -> Failure {
 }
 
 /// Registers all descriptors of a new command.
-fn assemble(asked: &Start, child: Child, ends: Ends, poll: &mut Poll) -> io::Result<Command> {
+fn assemble(asked: &Start, child: Child, ends: Ends, kills_before: u64, poll: &mut Poll) -> io::Result<Command> {
     let id = asked.id;
     let mut watch = |fd: OwnedFd, part| -> io::Result<Watched> {
         let fd = Rc::new(fd);
@@ -641,6 +648,7 @@ fn assemble(asked: &Start, child: Child, ends: Ends, poll: &mut Poll) -> io::Res
         input,
         outputs,
         terminal: asked.terminal.is_some(),
+        kills_before,
         exited: None,
         audience: Audience::default(),
         tag: asked.tag.clone(),

@@ -9,7 +9,7 @@
 //! | `frame` | the bytes of one frame, exactly |
 //! | `link` | one connection: streams, credit, what waits to be sent; shared by all threads |
 //! | `agent` | the loop; `poll`, `turns`, `intake`, `home`, `way` are its parts |
-//! | `commands`, `spawn`, `child`, `reap` | processes: what is known of them, how one starts, how they end |
+//! | `commands`, `spawn`, `child`, `reap`, `starvation` | processes: what is known of them, how one starts, how they end |
 //! | `ring`, `output`, `input`, `audience` | bytes from a pipe to the channels of all who listen, and back |
 //! | `calls`, `files`, `tree`, `write`, `metadata`, `watch`, `metrics` | calls on threads of their own |
 //! | `adopt`, `seeds` | whose a sandbox becomes, and the files that it has from then on |
@@ -45,6 +45,7 @@ pub mod reap;
 pub mod ring;
 pub mod seeds;
 pub mod spawn;
+pub mod starvation;
 pub mod tree;
 pub mod turns;
 pub mod users;

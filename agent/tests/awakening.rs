@@ -71,6 +71,27 @@ fn has_ids_of_its_own_and_others_when_it_is_copied_again() {
 }
 
 #[test]
+fn what_ran_before_finds_the_variables_of_now() {
+    let mut host = start("");
+    let given = |variables: &[(&str, &str)]| {
+        let env = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        request::Of::Adopt(Adopt { env, entropy: vec![7; 64], awakening: Some(awakening(1, None)), ..Default::default() })
+    };
+    let look = "tr '\\0' '|' < /run/caisson-environment; stat -c ' %a %u' /run/caisson-environment";
+    let done = reply::Of::Done(Done { changed: true });
+    assert_eq!(host.ask(given(&[("A", "one\ntwo"), ("B", "=")])), done);
+    assert_eq!(say(&mut host, look), "A=one\ntwo|B==| 600 0");
+    assert_eq!(host.ask(given(&[("B", "other")])), done);
+    assert_eq!(say(&mut host, look), "B=other| 600 0");
+    assert_eq!(host.ask(given(&[])), done);
+    assert_eq!(say(&mut host, look), " 600 0", "none is an answer too");
+    let named = Adopt { env: [("A".to_owned(), "x".to_owned())].into(), ..Default::default() };
+    say(&mut host, "rm /run/caisson-environment");
+    assert_eq!(host.ask(request::Of::Adopt(named)), done);
+    assert_eq!(say(&mut host, "test ! -e /run/caisson-environment && echo none"), "none", "nothing ran before in what is no copy");
+}
+
+#[test]
 fn ssh_host_keys_of_before_are_replaced_once() {
     if !Path::new("/usr/bin/ssh-keygen").exists() {
         eprintln!("skipped: this machine has no ssh-keygen");

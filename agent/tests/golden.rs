@@ -71,7 +71,7 @@ fn frames_are_byte_exact() {
 
 #[test]
 fn messages_are_byte_exact() {
-    let ended = Exited { status: 1, signal: 0, cpu_micros: 1500 };
+    let ended = Exited { status: 1, signal: 0, cpu_micros: 1500, starved: false };
     let commands = vec![
         Command { id: 7, pid: 42, argv: words(&["sleep", "100"]), exited: None, ..Default::default() },
         Command { id: 8, pid: 43, argv: words(&["false"]), exited: Some(ended), tag: "t1".to_owned(), drop_unread: true, terminal: true },
@@ -125,7 +125,7 @@ fn messages_are_byte_exact() {
     check_message("open-awaken", &request, |message| encoded(Frame::Open { stream: 10, message }));
     let reply = |of| Reply { of: Some(of) };
     check_message("started", &reply(reply::Of::Started(Started { id: 7, pid: 42, stdout_offset: 300, stderr_offset: 0 })), on(2));
-    check_message("exited", &reply(reply::Of::Exited(Exited { status: 0, signal: 9, cpu_micros: 300_000 })), on(2));
+    check_message("exited", &reply(reply::Of::Exited(Exited { status: 0, signal: 9, cpu_micros: 300_000, starved: true })), on(2));
     let failed = Failed { code: Code::ProgramNotFound.into(), message: "no program \"x\" in the sandbox".to_owned() };
     check_message("failed", &reply(reply::Of::Failed(failed)), on(2));
 }

@@ -2,6 +2,7 @@ package dev.caisson.cli;
 
 import dev.caisson.client.CommandOptions;
 import dev.caisson.client.Driver;
+import dev.caisson.client.DriverStatus;
 import dev.caisson.client.Output;
 import dev.caisson.client.Sandbox;
 import dev.caisson.client.SandboxOptions;
@@ -20,7 +21,7 @@ final class MicrovmMeasures {
     /// No machine takes longer to make ahead, once its snapshot is there.
     private static final Duration STANDBY_REST = Duration.ofSeconds(4);
     private static final Duration STANDBY_PATIENCE = Duration.ofSeconds(30);
-    private static final Duration STANDBY_LOOK = Duration.ofMillis(50);
+    private static final Duration LOOK = Duration.ofMillis(50);
 
     private MicrovmMeasures() {}
 
@@ -66,7 +67,7 @@ final class MicrovmMeasures {
             if (System.nanoTime() > until) {
                 throw new IOException(bench.caisson().status().standingBy() + " machines stand by, not " + count + ", after " + STANDBY_PATIENCE.toSeconds() + " s");
             }
-            Thread.sleep(STANDBY_LOOK);
+            Thread.sleep(LOOK);
         }
     }
 
@@ -96,15 +97,19 @@ final class MicrovmMeasures {
         return figure(bench, ours, 2000, 2000, "with the deletes");
     }
 
-    private static Measure.Figure figure(Bench bench, double ours, double target, double emulated, String note) throws SkippedException {
+    private static Measure.Figure figure(Bench bench, double ours, double target, double emulated, String note) throws SkippedException, InterruptedException {
         boolean emulates = isEmulated(bench);
         String what = emulates ? "emulated" + (note.isEmpty() ? "" : ", " + note) : note;
         return Measure.Figure.atMost(ours, "ms", emulates ? emulated : target).noting(what);
     }
 
-    /// Errors: a [SkippedException] where this installation gives no microVMs.
-    private static boolean isEmulated(Bench bench) throws SkippedException {
+    /// Waits while a node that has just started finds out. Errors: a [SkippedException] where this installation gives no microVMs.
+    private static boolean isEmulated(Bench bench) throws SkippedException, InterruptedException {
         var status = bench.caisson().status();
+        while (status.drivers().stream().anyMatch(DriverStatus::isBeingTried)) {
+            Thread.sleep(LOOK);
+            status = bench.caisson().status();
+        }
         var fit = status.drivers().stream().filter(each -> each.tier().equals("microvm") && each.isFit()).toList();
         boolean real = fit.stream().anyMatch(each -> !each.isEmulated());
         if (!real && (fit.isEmpty() || status.policy().filter(Standing::acceptsEmulated).isEmpty())) {

@@ -52,6 +52,9 @@ final class Microvms {
         if (!real.isEmpty()) {
             return tier(Verdict.YES, String.join("; ", real), "");
         }
+        if (drivers.stream().anyMatch(DriverStatus::isBeingTried)) {
+            return tier(Verdict.LESS, "not known yet: this KVM is being tried with a guest", "ask again in some seconds");
+        }
         String why = drivers.stream().filter(each -> !each.isFit()).map(each -> each.name() + ": " + each.unfit()).collect(Collectors.joining("; "));
         Optional<DriverStatus> emulated = drivers.stream().filter(DriverStatus::isFit).findFirst();
         String without = why.isEmpty() ? "" : " (" + why + ")";

@@ -119,6 +119,8 @@ class MainTest {
             assertThat(doctor.status()).isEqualTo(1);
             assertThat(doctor.text()).containsPattern("less  tier microvm +only qemu-tcg, which is emulated: not a security boundary \\(firecracker: no /dev/kvm\\) -> ")
                     .containsPattern("no    untrusted code +tier microvm is only emulated here -> accept it");
+            front.standing = front.standing.replace("\"unfit\":\"no /dev/kvm\"", "\"unfit\":\"a guest is being tried\",\"being_tried\":true");
+            assertThat(run(front.url(), new byte[0], "doctor").text()).containsPattern("less  tier microvm +not known yet: this KVM is being tried with a guest -> ask again");
             front.wall = "\"tier\":\"microvm\",\"driver\":\"qemu\"";
             assertThat(run(front.url(), new byte[0], "run", "--", "true").stderr()).startsWith("caisson: microvm (qemu), created in ");
         }

@@ -8,6 +8,7 @@ import dev.caisson.link.LinkLimits;
 import dev.caisson.node.Node;
 import dev.caisson.node.NodeParts;
 import dev.caisson.remote.SandboxesServer;
+import dev.caisson.runtime.Drivers;
 import java.io.IOException;
 import java.nio.channels.SocketChannel;
 import java.security.SecureRandom;
@@ -21,6 +22,8 @@ import java.util.List;
 public final class NodeMain {
     private static final String MAX_PAUSED = "max-paused-seconds";
     private static final String STANDBY = "standby";
+    /// A node that is made for one command has ended by then, and has better to do until then.
+    private static final Duration ONE_COMMAND = Duration.ofSeconds(2);
 
     private NodeMain() {}
 
@@ -30,10 +33,12 @@ public final class NodeMain {
             var lock = HomeLock.take(home.node().resolve("node.lock"), "a node");
             var cgroups = Cgroups.detect();
             var reclaimer = new Reclaimer(home, cgroups);
-            var node = Node.open(new NodeParts(home, cgroups, reclaimer, Images.open(home), InstalledDrivers.of(home, cgroups), InstantSource.system(), new SecureRandom(), maxPaused(options), standbys(options)));
+            var drivers = InstalledDrivers.of(home, cgroups);
+            var node = Node.open(new NodeParts(home, cgroups, reclaimer, Images.open(home), drivers, InstantSource.system(), new SecureRandom(), maxPaused(options), standbys(options)));
             var server = new SandboxesServer(node, node::deleteAll);
             var socket = NodeSocket.open(home.nodeSocket());
             Thread.ofVirtual().name("accept").start(() -> socket.acceptAll(channel -> serve(channel, server)));
+            Thread.ofVirtual().name("drivers").start(() -> findOut(drivers));
             return new ServerProcess.Running() {
                 @Override
                 public void abandoned() throws InterruptedException {
@@ -48,6 +53,16 @@ public final class NodeMain {
                 }
             };
         });
+    }
+
+    /// What takes long to find out of this host is known, or on its way, before anybody asks.
+    private static void findOut(Drivers drivers) {
+        try {
+            Thread.sleep(ONE_COMMAND);
+            drivers.all();
+        } catch (InterruptedException _) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     /// How long a sandbox may be paused before it is deleted: 1 second to 30 days.

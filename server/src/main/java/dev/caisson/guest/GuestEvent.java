@@ -11,7 +11,8 @@ public sealed interface GuestEvent {
 
     /// @param status exit status, when it returned
     /// @param signal what ended it, else 0
-    record Exited(int status, int signal, Duration cpu) implements GuestEvent {
+    /// @param starved what a kernel of its own says: it has killed for memory while this ran. No more than the guest's word
+    record Exited(int status, int signal, Duration cpu, boolean starved) implements GuestEvent {
         private static final int SIGKILL = 9;
 
         /// True when it ended as one does that is killed for memory: by SIGKILL itself, or as a shell tells of its child's.

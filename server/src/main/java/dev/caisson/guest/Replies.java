@@ -43,7 +43,8 @@ final class Replies {
 
     static GuestEvent.Exited exit(Exited exited) {
         // A hostile guest may send any numbers; a status is a byte, a signal at most 64.
-        return new GuestEvent.Exited(exited.getStatus() & 0xff, Math.floorMod(exited.getSignal(), 65), Duration.ofNanos(Math.clamp(exited.getCpuMicros(), 0, Long.MAX_VALUE / 1000) * 1000));
+        var cpu = Duration.ofNanos(Math.clamp(exited.getCpuMicros(), 0, Long.MAX_VALUE / 1000) * 1000);
+        return new GuestEvent.Exited(exited.getStatus() & 0xff, Math.floorMod(exited.getSignal(), 65), cpu, exited.getStarved());
     }
 
     static SandboxException broken(String what, @org.jspecify.annotations.Nullable Throwable cause) {

@@ -16,11 +16,14 @@ final class DriverInfoForm implements Form<DriverInfo> {
         if (!value.isFit()) {
             out.writeStringProperty("unfit", value.unfit());
         }
+        if (value.isBeingTried()) {
+            out.writeBooleanProperty("being_tried", true);
+        }
     }
 
     @Override
     public DriverInfo readKeys(JsonObject in) {
-        var info = new DriverInfo(DriverName.parse(in.text("name")), in.text("program"), in.text("unfit", ""));
+        var info = new DriverInfo(DriverName.parse(in.text("name")), in.text("program"), in.text("unfit", ""), in.truth("being_tried", false));
         in.text("tier");
         in.truth("fit");
         DriverKeys.skipIsolation(in);

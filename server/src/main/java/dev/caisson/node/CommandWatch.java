@@ -182,7 +182,8 @@ final class CommandWatch {
         }
     }
 
-    /// The guest says how it ended; what the host counted has the last word on memory.
+    /// The guest says how it ended; what the host counted has the last word on memory. A kernel of its own kills before the host would: what that says counts
+    /// where nobody else had a reason.
     ///
     /// @param oomKillsNow looked at only when the command may have been killed for memory
     synchronized CommandResult ended(GuestEvent.Exited exit, long oomKillsNow, long nowNanos) {
@@ -221,6 +222,9 @@ final class CommandWatch {
         }
         if (stoppedFor != null) {
             return stoppedFor;
+        }
+        if (exit.starved() && exit.mayBeStarved()) {
+            return Outcome.OUT_OF_MEMORY;
         }
         return exit.signal() > 0 ? Outcome.SIGNALED : Outcome.EXITED;
     }

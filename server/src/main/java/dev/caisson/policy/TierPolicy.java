@@ -7,6 +7,7 @@ import dev.caisson.sandbox.SandboxException;
 import dev.caisson.sandbox.Sandboxes;
 import dev.caisson.sandbox.Tier;
 import dev.caisson.sandbox.Trust;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Predicate;
@@ -19,6 +20,10 @@ import java.util.stream.Stream;
 /// for. An emulated wall stands for the tier of untrusted and reviewed code only where the operator accepts that; trusted code, which might share the host's kernel, may ask for it.
 /// Threads: safe for many.
 public final class TierPolicy {
+    /// How long a node may take to find out what it has: a driver may have to run a guest first.
+    private static final Duration PATIENCE = Duration.ofMinutes(1);
+    private static final Duration LOOK = Duration.ofMillis(100);
+
     private final Sandboxes sandboxes;
     private final Predicate<String> hasOthers;
     private final WallSettings settings;
@@ -52,7 +57,7 @@ public final class TierPolicy {
     /// @param ofTenants it is as high as it is because of several tenants
     private record Floor(Tier tier, boolean ofTenants) {}
 
-    /// The wall to use. Without any wish it is the floor; of a driver alone it is that driver's tier.
+    /// The wall to use. Without any wish it is the floor; of a driver alone it is that driver's tier. Waits while the node finds out whether it has what is asked for.
     ///
     /// Errors: [Failure.Code#BAD_REQUEST] when `driver` is not of the tier `asked`, [Failure.Code#TIER_TOO_WEAK] below the floor, [Failure.Code#TIER_UNAVAILABLE] when the node cannot
     /// give a microVM, or not as a security boundary.
@@ -68,13 +73,35 @@ public final class TierPolicy {
         }
         var wish = new Wish(trust, tier, driver, floor);
         // Tiers that are never emulated leave nothing to choose, and the node refuses what it cannot give. To ask it first would have it try its VMMs, which takes its time.
-        return tier == Tier.MICROVM || driver.isPresent() ? available(wish) : new Choice(tier, Optional.empty());
+        return tier == Tier.MICROVM || driver.isPresent() ? availableInTime(wish) : new Choice(tier, Optional.empty());
     }
 
-    private Choice available(Wish wish) {
+    private Choice availableInTime(Wish wish) {
+        long until = System.nanoTime() + PATIENCE.toNanos();
+        ask(wish);
+        try {
+            while (isBeingTried(wish) && System.nanoTime() < until) {
+                Thread.sleep(LOOK);
+                ask(wish);
+            }
+        } catch (InterruptedException _) {
+            Thread.currentThread().interrupt();
+        }
+        return available(wish);
+    }
+
+    private void ask(Wish wish) {
         if (real(wish).isEmpty()) {
             known = sandboxes.status().known();
         }
+    }
+
+    /// True while something better than what there is may turn out to be there.
+    private boolean isBeingTried(Wish wish) {
+        return real(wish).isEmpty() && known.stream().anyMatch(each -> each.isBeingTried() && wish.mayBe(each.name()));
+    }
+
+    private Choice available(Wish wish) {
         Optional<DriverName> chosen = real(wish).or(() -> emulated(wish).filter(_ -> mayBeEmulated(wish.trust())));
         if (chosen.isEmpty()) {
             throw unavailable(wish);
@@ -87,8 +114,10 @@ public final class TierPolicy {
     public Standing standing(String tenant) {
         Floor floor = floor(Trust.UNTRUSTED, tenant);
         Optional<Failure> unmet = Optional.empty();
+        var wish = new Wish(Trust.UNTRUSTED, floor.tier(), Optional.empty(), floor);
+        ask(wish);
         try {
-            available(new Wish(Trust.UNTRUSTED, floor.tier(), Optional.empty(), floor));
+            available(wish);
         } catch (SandboxException e) {
             if (e.code() != Failure.Code.TIER_UNAVAILABLE) {
                 throw e;
@@ -135,6 +164,10 @@ public final class TierPolicy {
         boolean forced = wish.floor().ofTenants() && wish.tier() == wish.floor().tier();
         String because = forced ? "untrusted code of several tenants needs tier " + wish.tier().label() + ", and " : "";
         String lower = forced ? ", or lower the floor for all with `caisson up --tenant-floor gvisor`" : "";
+        String asked = wish.driver().map(name -> "driver " + name.label()).orElse("tier " + wish.tier().label());
+        if (isBeingTried(wish)) {
+            return Failure.Code.TIER_UNAVAILABLE.with(because + "it is not known yet whether this machine can give " + asked + why(wish), "ask again in some seconds");
+        }
         Optional<DriverName> emulated = emulated(wish);
         if (emulated.isPresent()) {
             String what = wish.driver().filter(DriverName::isEmulated).isPresent() ? "" : "tier " + wish.tier().label() + " is only emulated here; ";
@@ -142,9 +175,8 @@ public final class TierPolicy {
                     because + what + emulated.get().label() + " is " + DriverName.EMULATED,
                     "use a machine with KVM, or accept it by name with --accept-emulated (of `caisson up`, or of a `caisson run` where none is up)" + lower);
         }
-        String what = wish.driver().map(name -> "driver " + name.label()).orElse("tier " + wish.tier().label());
         return Failure.Code.TIER_UNAVAILABLE.with(
-                because + "this machine cannot give " + what + why(wish) + "; it has: " + there(), "run `caisson doctor` to see what is missing" + (forced ? lower : ", or ask for a tier that is there"));
+                because + "this machine cannot give " + asked + why(wish) + "; it has: " + there(), "run `caisson doctor` to see what is missing" + (forced ? lower : ", or ask for a tier that is there"));
     }
 
     private String why(Wish wish) {

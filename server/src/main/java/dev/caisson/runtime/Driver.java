@@ -26,6 +26,11 @@ public interface Driver {
     /// Why this host cannot run this tier and what to install; empty when it can. Cheap after the first call.
     Optional<String> unfit();
 
+    /// What is being found out about this host, so that [#unfit] would have to wait for it; empty when that can answer. Begins to find out, and never waits for it.
+    default Optional<String> beingTried() {
+        return Optional.empty();
+    }
+
     /// Everything that [#boot] will hold, in the order of acquisition. Pure: touches nothing.
     List<Resource> resources(Boot boot);
 

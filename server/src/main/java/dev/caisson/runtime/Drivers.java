@@ -20,7 +20,7 @@ public final class Drivers {
         this.all = all.stream().sorted(Comparator.comparing(Driver::kind)).toList();
     }
 
-    /// The driver for a new sandbox; never one of another tier, and an emulated one only where it is asked for by name.
+    /// The driver for a new sandbox; never one of another tier, and an emulated one only where it is asked for by name. Waits until it is known whether one is fit.
     ///
     /// Errors: [Failure.Code#TIER_UNAVAILABLE] that says what is missing.
     public Driver forNew(SandboxSpec spec) {
@@ -49,17 +49,20 @@ public final class Drivers {
         return spec.driver().orElseGet(() -> spec.tier() == Tier.CONTAINER ? DriverName.CONTAINER : DriverName.GVISOR);
     }
 
-    /// What this host can run, the preferred ones first.
-    public List<DriverName> fit() {
-        return all.stream().filter(driver -> driver.unfit().isEmpty()).map(Driver::kind).toList();
+    /// All of them and what keeps this host from running some, the preferred ones first. Does not wait for what takes long to find out: it is begun, and said of the driver.
+    public List<DriverInfo> all() {
+        return all.stream().map(Drivers::known).toList();
     }
 
-    /// All of them and what keeps this host from running some, the preferred ones first.
-    public List<DriverInfo> all() {
-        return all.stream().map(driver -> new DriverInfo(driver.kind(), driver.name(), driver.unfit().orElse(""))).toList();
+    private static DriverInfo known(Driver driver) {
+        var tried = driver.beingTried();
+        if (tried.isPresent()) {
+            return DriverInfo.beingTried(driver.kind(), driver.name(), tried.get());
+        }
+        return driver.unfit().map(why -> DriverInfo.unfit(driver.kind(), driver.name(), why)).orElseGet(() -> DriverInfo.fit(driver.kind(), driver.name()));
     }
 
     private String labels() {
-        return fit().stream().map(driver -> driver.isEmulated() ? driver.label() + " (" + DriverName.EMULATED + ")" : driver.tier().label()).collect(Collectors.joining(", "));
+        return all().stream().filter(DriverInfo::isFit).map(DriverInfo::name).map(driver -> driver.isEmulated() ? driver.label() + " (" + DriverName.EMULATED + ")" : driver.tier().label()).collect(Collectors.joining(", "));
     }
 }

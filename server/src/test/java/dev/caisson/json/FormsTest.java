@@ -76,7 +76,7 @@ class FormsTest {
                     List.of(new Receipt.Check(RESOURCE, true, ""), new Receipt.Check(new Resource(ResourceKind.MOUNT, "/m"), false, "busy")), "keeper", "acme"));
         }
         same(Forms.NODE_STATUS, new NodeStatus(
-                1, 6, 2, 3, 4, 5, List.of(new DriverInfo(DriverName.FIRECRACKER, "firecracker", "no /dev/kvm"), DriverInfo.fit(DriverName.QEMU_TCG, "qemu"), DriverInfo.fit(DriverName.GVISOR, "runsc")),
+                1, 6, 2, 3, 4, 5, List.of(DriverInfo.unfit(DriverName.FIRECRACKER, "firecracker", "no /dev/kvm"), DriverInfo.beingTried(DriverName.QEMU, "qemu", "ask again"), DriverInfo.fit(DriverName.QEMU_TCG, "qemu"), DriverInfo.fit(DriverName.GVISOR, "runsc")),
                 ByteSize.mib(77)));
         for (DriverName driver : DriverName.values()) {
             var spec = new SandboxSpec(TemplateName.BASE, Trust.TRUSTED, driver.tier(), LIMITS, Duration.ofSeconds(5), Map.of(), Map.of()).withDriver(driver);

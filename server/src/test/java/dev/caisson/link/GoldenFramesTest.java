@@ -66,7 +66,7 @@ class GoldenFramesTest {
         assertThat(parsed.getAdopted()).isTrue();
         assertThat(parsed.getCommandsList()).hasSize(2).last().satisfies(ended -> assertThat(ended.getExited().getStatus()).isEqualTo(1));
         byte[] exited = payload("exited", FrameKind.DATA, 2, 0);
-        assertThat(Reply.parseFrom(exited)).isEqualTo(Reply.newBuilder().setExited(Exited.newBuilder().setSignal(9).setCpuMicros(300_000)).build());
+        assertThat(Reply.parseFrom(exited)).isEqualTo(Reply.newBuilder().setExited(Exited.newBuilder().setSignal(9).setCpuMicros(300_000).setStarved(true)).build());
         byte[] failed = payload("failed", FrameKind.DATA, 2, 0);
         assertThat(Reply.parseFrom(failed).getFailed()).isEqualTo(Failed.newBuilder().setCode(Failed.Code.PROGRAM_NOT_FOUND).setMessage("no program \"x\" in the sandbox").build());
         byte[] started = payload("started", FrameKind.DATA, 2, 0);

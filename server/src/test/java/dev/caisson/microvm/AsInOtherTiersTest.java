@@ -183,7 +183,10 @@ class AsInOtherTiersTest {
         assertThat(within.out()).isEqualTo((96 << 20) + "\n");
         var hog = shell.python("x = []\nwhile True: x.append(bytearray(8 << 20)); x[-1][::4096] = b'1' * len(x[-1][::4096])");
         assertThat(hog.status()).isEqualTo(137);
-        assertThat(hog.result().outcome()).as("by its own kernel").isEqualTo(Outcome.SIGNALED);
+        assertThat(hog.result().outcome()).as("by its own kernel").isEqualTo(Outcome.OUT_OF_MEMORY);
+        var parent = shell.bash("python3 -c 'x = []\nwhile True: x.append(b\"x\" * (8 << 20))'; exit $?").result();
+        assertThat(List.of(parent.outcome(), parent.status())).as("whose child was killed").isEqualTo(List.of(Outcome.OUT_OF_MEMORY, 137));
+        assertThat(shell.bash("kill -9 $$").result().outcome()).as("nobody is killed for memory any more").isEqualTo(Outcome.SIGNALED);
 
         for (String path : List.of("/home/user/fill", "/tmp/fill")) {
             var full = shell.asRoot("bash", "-c", "dd if=/dev/zero of=" + path + " bs=256k count=1000 2>&1 | head -1; stat -c %s " + path + "; rm -f " + path);

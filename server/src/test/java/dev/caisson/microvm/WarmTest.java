@@ -18,12 +18,13 @@ import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
-/// Interpreters that were warm when their machine was frozen: every copy has them at once, and none draws what another draws.
+/// Interpreters that were warm when their machine was frozen: every copy has them at once, with its own variables, and none draws what another draws.
 @Tag("machine")
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
 class WarmTest {
@@ -50,9 +51,9 @@ class WarmTest {
         return CAISSON.node().templates().stream().filter(one -> one.name().equals(NAME)).findFirst().orElseThrow();
     }
 
-    private static SandboxSpec spec() {
+    private static SandboxSpec spec(Map<String, String> env) {
         var spec = Shell.spec(Tier.MICROVM);
-        return new SandboxSpec(NAME, spec.trust(), spec.tier(), template().limits(), Duration.ofMinutes(5), Map.of("SANDBOX_VARIABLE", "given at creation"), Map.of()).withDriver(spec.driver().orElseThrow());
+        return new SandboxSpec(NAME, spec.trust(), spec.tier(), template().limits(), Duration.ofMinutes(5), env, Map.of()).withDriver(spec.driver().orElseThrow());
     }
 
     /// What came of a line of code.
@@ -79,15 +80,36 @@ class WarmTest {
         return all;
     }
 
+    @BeforeEach
+    void look() {
+        Assumptions.assumeTrue(template().digest().isPresent(), "template " + NAME + " is not built: run ./caisson template build " + NAME);
+    }
+
     @Test
     void copiesOfWarmInterpretersDrawDifferently() throws Exception {
-        Assumptions.assumeTrue(template().digest().isPresent(), "template " + NAME + " is not built: run ./caisson template build " + NAME);
         // The first waits for the snapshot.
-        var first = CAISSON.shell(spec());
-        var second = CAISSON.shell(spec());
+        var first = CAISSON.shell(spec(Map.of()));
+        var second = CAISSON.shell(spec(Map.of()));
         var drawn = AtOnce.<List<String>>all(List.of(() -> drawn(first), () -> drawn(second)));
         for (int i = 0; i < DRAWS.size(); i++) {
             assertThat(drawn.get(0).get(i)).as(DRAWS.get(i).code()).isNotEqualTo(drawn.get(1).get(i));
+        }
+    }
+
+    @Test
+    void warmInterpretersHaveTheVariablesOfTheSandboxThatTheyAreIn() throws Exception {
+        var asked = Map.of("python", "import os; os.environ.get('MINE', 'none')", "js", "process.env.MINE || 'none'", "bash", "echo ${MINE:-none}");
+        for (String value : List.of("the first's", "$another's")) {
+            var shell = CAISSON.shell(spec(Map.of("MINE", value)));
+            var at = new PortHttp(CAISSON.node(), shell.id(), PORT);
+            for (var each : asked.entrySet()) {
+                assertThat(run(at, each.getKey(), each.getValue())).as(each.getKey()).isEqualTo(each.getKey().equals("bash") ? value + "\\n" : value);
+            }
+            assertThat(shell.run("sh", "-c", "cat /run/caisson-environment").err()).as("another user").contains("Permission denied");
+        }
+        var at = new PortHttp(CAISSON.node(), CAISSON.shell(spec(Map.of())).id(), PORT);
+        for (var each : asked.entrySet()) {
+            assertThat(run(at, each.getKey(), each.getValue())).as(each.getKey()).startsWith("none");
         }
     }
 }

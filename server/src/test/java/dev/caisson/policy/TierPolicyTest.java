@@ -20,6 +20,7 @@ import java.security.SecureRandom;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.FutureTask;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -157,7 +158,7 @@ class TierPolicyTest {
 
     @Test
     void whatIsMissingIsSaid() {
-        sandboxes.known(List.of(new DriverInfo(FIRECRACKER, "firecracker", "no /dev/kvm"), new DriverInfo(QEMU, "qemu-system-x86_64", "its KVM boots no guest"), DriverInfo.fit(GVISOR, "runsc")));
+        sandboxes.known(List.of(DriverInfo.unfit(FIRECRACKER, "firecracker", "no /dev/kvm"), DriverInfo.unfit(QEMU, "qemu-system-x86_64", "its KVM boots no guest"), DriverInfo.fit(GVISOR, "runsc")));
         refused(() -> choose(alone(WallSettings.DEFAULT), Trust.UNTRUSTED, Tier.MICROVM), Failure.Code.TIER_UNAVAILABLE, "(firecracker: no /dev/kvm; qemu: its KVM boots no guest); it has: gvisor");
         refused(() -> choose(alone(WallSettings.DEFAULT), Trust.UNTRUSTED, FIRECRACKER), Failure.Code.TIER_UNAVAILABLE, "cannot give driver firecracker (firecracker: no /dev/kvm)");
     }
@@ -195,6 +196,24 @@ class TierPolicyTest {
         assertThat(choose(tiers, Trust.UNTRUSTED, QEMU)).isEqualTo(by(QEMU));
         assertThat(choose(tiers, Trust.UNTRUSTED, QEMU_TCG)).as("asked for by name").isEqualTo(by(QEMU_TCG));
         refused(() -> choose(shared(WallSettings.DEFAULT), Trust.UNTRUSTED, QEMU_TCG), Failure.Code.TIER_UNAVAILABLE, "not a security boundary");
+    }
+
+    @Test
+    void whatIsBeingTriedIsWaitedForAndNotReplacedMeanwhile() throws Exception {
+        sandboxes.known(List.of(DriverInfo.beingTried(QEMU, "qemu-system-x86_64", "a guest is being tried"), DriverInfo.fit(QEMU_TCG, "qemu-system-x86_64"), DriverInfo.fit(GVISOR, "runsc")));
+        assertThat(choose(alone(ACCEPTING), Trust.UNTRUSTED)).as("gvisor needs no answer").isEqualTo(any(Tier.GVISOR));
+        assertThat(choose(alone(ACCEPTING), Trust.UNTRUSTED, QEMU_TCG)).as("nor does what is asked for by name").isEqualTo(by(QEMU_TCG));
+        assertThat(shared(WallSettings.DEFAULT).standing("default").unmet().orElseThrow().message()).as("a status does not wait")
+                .contains("not known yet whether this machine can give tier microvm (qemu: a guest is being tried)");
+
+        var choosing = new FutureTask<>(() -> choose(alone(ACCEPTING), Trust.UNTRUSTED, Tier.MICROVM));
+        var thread = Thread.ofVirtual().start(choosing);
+        while (thread.getState() != Thread.State.TIMED_WAITING) {
+            assertThat(choosing.isDone()).isFalse();
+            Thread.onSpinWait();
+        }
+        sandboxes.drivers(ALL);
+        assertThat(choosing.get()).isEqualTo(any(Tier.MICROVM));
     }
 
     @Test

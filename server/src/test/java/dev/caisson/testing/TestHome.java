@@ -25,7 +25,7 @@ public record TestHome(Home home) implements AutoCloseable {
         return new TestHome(home);
     }
 
-    /// One whose node can run microVMs, where the machine's installation has what they boot. A node that is asked for its status then tries KVM first, for seconds.
+    /// One whose node can run microVMs, where the machine's installation has what they boot. Its node tries KVM once, for seconds.
     public static TestHome withGuest() throws IOException {
         var made = make();
         Path guest = prepared().resolve("guest");

@@ -13,15 +13,22 @@ home = tempfile.mkdtemp()
 os.symlink(os.path.abspath(sys.argv[1]), f'{home}/caisson_interpreter')
 sys.path.insert(0, home)
 
-from caisson_interpreter import copies  # noqa: E402
+from caisson_interpreter import copies, variables  # noqa: E402
 from caisson_interpreter.process_kernel import BashKernel, JavaScriptKernel  # noqa: E402
 
 copies.BOOT_ID = f'{home}/boot_id'
+variables.FILE = f'{home}/environment'
 
 
 def boot(text):
     with open(copies.BOOT_ID, 'w') as file:
         file.write(text)
+
+
+def give(**given):
+    with open(variables.FILE + '.new', 'w') as file:
+        file.write(''.join(f'{name}={value}\0' for name, value in given.items()))
+    os.rename(variables.FILE + '.new', variables.FILE)
 
 
 def outcome(name, holds):
@@ -106,9 +113,33 @@ async def twice(made, warm, ask, count):
     return answers
 
 
+async def has_variables(kernel, warm, ask):
+    """Whether a warm kernel has the variables that it is given later, and what its code made of them where they have not changed."""
+    kernel.start()
+    await said(kernel, warm('OWN', 'kept'), 1)
+    give(FIRST="it's\n$one", SECOND='two', OWN='given')
+    seen = [await said(kernel, ask, 2)]
+    await said(kernel, warm('SECOND', 'mine'), 3)
+    seen += [await said(kernel, ask, 4)]
+    give(FIRST='other', SECOND='two', PATH='/usr/bin:/bin:/nowhere')
+    seen += [await said(kernel, ask, 5)]
+    os.remove(variables.FILE)
+    seen += [await said(kernel, ask, 6)]
+    kernel.stop()
+    path = os.environ['PATH']
+    expected = [f"it's\n$one|two|given|{path}", f"it's\n$one|mine|given|{path}", 'other|mine||/usr/bin:/bin:/nowhere', f'|||{path}']
+    outcome(f'{kernel.language} has the variables of now', [text.rstrip('\n') for text in seen] == expected)
+    give(FIRST='there')
+    kernel.start()
+    outcome(f'{kernel.language} starts with them', (await said(kernel, ask, 1)).startswith('there|'))
+    kernel.stop()
+    os.remove(variables.FILE)
+
+
 async def bash():
     a, b, c, d = await twice(lambda cwd: BashKernel(cwd, 'bash'), 'RANDOM=5; X=kept', 'echo $RANDOM $RANDOM $RANDOM', 2)
     outcome('bash differs', a == b and len({a, c, d}) == 3)
+    await has_variables(BashKernel('/tmp', 'bash'), lambda name, value: f'export {name}={value}', 'echo "$FIRST|$SECOND|$OWN|$PATH"')
 
 
 class Alike(JavaScriptKernel):
@@ -130,6 +161,9 @@ async def javascript():
     await said(kernel, '1', 1)
     outcome('one that has run nothing begins anew', kernel._process.pid != before)
     kernel.stop()
+    await has_variables(
+        Alike('/tmp', 'javascript'), lambda name, value: f"process.env.{name} = '{value}'",
+        "console.log(['FIRST', 'SECOND', 'OWN', 'PATH'].map(name => process.env[name] ?? '').join('|'))")
 
 
 async def ipython():
@@ -145,6 +179,9 @@ async def ipython():
     a, b, c, d = await twice(made, 'import random, numpy; random.seed(1); numpy.random.seed(1); kept = 7', '(random.random(), numpy.random.random(), kept)', 2)
     alike = a == b and len({a, c, d}) == 3
     outcome('python differs and keeps what it knew', alike and all(x != y for x, y in zip(eval(c)[:2], eval(d)[:2])) and eval(c)[2] == 7)
+    await has_variables(
+        made('/tmp'), lambda name, value: f"import os; os.environ['{name}'] = '{value}'",
+        "import os; print('|'.join(os.environ.get(name, '') for name in ('FIRST', 'SECOND', 'OWN', 'PATH')))")
 
 
 signal.alarm(60)

@@ -91,6 +91,11 @@ public final class FirecrackerVmm implements Vmm {
     }
 
     @Override
+    public Optional<String> beingTried() {
+        return fitness.beingTried(home());
+    }
+
+    @Override
     public String fingerprint() throws IOException, InterruptedException {
         return fitness.fingerprint();
     }

@@ -46,10 +46,26 @@ final class Fitness {
             var unusable = programs.unfit();
             return unusable.isPresent() ? unusable : tried(home);
         } catch (IOException e) {
-            return Optional.of("cannot ask Firecracker for its version: " + e.getMessage());
+            return Optional.of("cannot try Firecracker: " + e.getMessage());
         } catch (InterruptedException _) {
             Thread.currentThread().interrupt();
             return Optional.of("interrupted while Firecracker was tried");
+        }
+    }
+
+    /// See [FirecrackerVmm#beingTried]. What is in the way of a trial, [#unfit] says.
+    Optional<String> beingTried(String home) {
+        if (known != null || KvmProbe.missing().isPresent()) {
+            return Optional.empty();
+        }
+        try {
+            var kernel = guest.get();
+            return kernel.isEmpty() || programs.unfit().isPresent() ? Optional.empty() : kvm.beingTried(key(kernel.get()), trial(kernel.get(), home));
+        } catch (IOException _) {
+            return Optional.empty();
+        } catch (InterruptedException _) {
+            Thread.currentThread().interrupt();
+            return Optional.empty();
         }
     }
 
@@ -58,11 +74,17 @@ final class Fitness {
         if (kernel.isEmpty()) {
             return Optional.of("no guest kernel; `caisson setup` installs it");
         }
-        var answer = kvm.unfit(fingerprint() + ", guest " + kernel.get().digest(), new KvmTrial(programs.firecracker(), kernel.get(), home, KvmProbe.BOUND));
-        if (!Thread.currentThread().isInterrupted()) {
-            known = answer;
-        }
+        var answer = kvm.unfit(key(kernel.get()), trial(kernel.get(), home));
+        known = answer;
         return answer;
+    }
+
+    private String key(GuestKernel kernel) throws IOException, InterruptedException {
+        return fingerprint() + ", guest " + kernel.digest();
+    }
+
+    private KvmTrial trial(GuestKernel kernel, String home) {
+        return new KvmTrial(programs.firecracker(), kernel, home, KvmProbe.BOUND);
     }
 
     /// Asked at every start, so asked of the program once; of another one in its place again.

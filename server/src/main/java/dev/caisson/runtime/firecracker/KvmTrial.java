@@ -12,7 +12,7 @@ import java.util.Optional;
 
 /// Boots our guest in a Firecracker without a jail: the guest is ours, and runs nothing but our own /init for a moment.
 ///
-/// One that does not come up in time is an answer too: a KVM that has to emulate what it should run may take minutes.
+/// It ends with the thread that asks. One that does not come up in time is an answer too: a KVM that has to emulate what it should run may take minutes.
 record KvmTrial(Path firecracker, GuestKernel guest, String home, Duration bound) implements KvmProbe.Trial {
     private static final int MEMORY_MIB = 256;
 
@@ -34,7 +34,7 @@ record KvmTrial(Path firecracker, GuestKernel guest, String home, Duration bound
         var console = scratch.resolve("console");
         long start = System.nanoTime();
         try {
-            Child.of(console, firecracker.toString(), "--no-api", "--config-file", configuration.toString()).run(bound);
+            Child.of(console, "setpriv", "--pdeathsig", "KILL", "--", firecracker.toString(), "--no-api", "--config-file", configuration.toString()).run(bound);
         } catch (IOException e) {
             if (System.nanoTime() - start < bound.toNanos()) {
                 throw e;

@@ -10,32 +10,43 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /// Whether a guest really runs on this host's KVM. That `/dev/kvm` opens says little: a nested KVM may fail at the first instruction it has to emulate.
 ///
 /// Asking costs a guest, so an answer is kept in a file until the host boots again, when another kernel, other microcode or another hypervisor may be there. What went
 /// wrong on the way to an answer is not one: it is kept by this process alone, and the next asks again.
-/// Threads: safe for many; one trial at a time.
+/// Threads: safe for many. A trial runs in a thread of its own, one at a time, and goes on whether or not somebody waits for it.
 public final class KvmProbe {
     /// On the guest's command line: /init writes [#SIGN] to its console and restarts the machine.
     public static final String PARAMETER = "caisson.probe";
     public static final String SIGN = "caisson guest is up";
     /// How long a trial may take.
     public static final Duration BOUND = Duration.ofSeconds(10);
+    /// How long somebody waits for an answer: for a trial, and those before it.
+    private static final Duration PATIENCE = BOUND.multipliedBy(6);
 
     private static final Path DEVICE = Path.of("/dev/kvm");
     private static final Path BOOT_ID = Path.of("/proc/sys/kernel/random/boot_id");
     private static final String FIT = "fit";
+    private static final String SCRATCH = "t";
     private static final int MAX_REASON = 400;
     private static final int MAX_WORDS = 300;
+    private static final String BEING_TRIED = "a guest is being tried on KVM, which takes some seconds; ask again";
 
     private final Path directory;
     private final Path bootId;
-    private final Map<String, String> answers = new HashMap<>();
+    private final Map<String, CompletableFuture<String>> answers = new HashMap<>();
+    private final ReentrantLock trying = new ReentrantLock();
 
     /// Runs a guest.
     @FunctionalInterface
@@ -75,40 +86,84 @@ public final class KvmProbe {
         return Optional.of("KVM cannot run a guest here" + (words.isEmpty() ? "" : ": " + words.substring(Math.max(0, words.length() - MAX_WORDS))));
     }
 
-    /// Why that guest does not run with that VMM; empty when it does. Cheap when it was asked before.
+    /// Why that guest does not run with that VMM; empty when it does. Waits for a trial that runs; cheap when there was one.
+    ///
+    /// Errors: an [IOException] when there is no answer yet after a minute.
     ///
     /// @param key all that the answer depends on beside the host
-    public synchronized Optional<String> unfit(String key, Trial trial) {
-        var known = answers.containsKey(key) ? answers.get(key) : kept(key);
-        if (known == null) {
-            try {
-                known = tried(key, trial);
-            } catch (IOException e) {
-                known = "cannot try a guest on KVM: " + e.getMessage();
-            } catch (InterruptedException _) {
-                Thread.currentThread().interrupt();
-                return Optional.of("interrupted while a guest was tried on KVM");
-            }
+    public Optional<String> unfit(String key, Trial trial) throws IOException, InterruptedException {
+        try {
+            var answer = answer(key, trial).get(PATIENCE.toNanos(), TimeUnit.NANOSECONDS);
+            return answer.equals(FIT) ? Optional.empty() : Optional.of(answer);
+        } catch (TimeoutException e) {
+            throw new IOException(BEING_TRIED, e);
+        } catch (ExecutionException e) {
+            throw new IllegalStateException("a trial of KVM failed", e.getCause());
         }
-        answers.put(key, known);
-        return known.equals(FIT) ? Optional.empty() : Optional.of(known);
+    }
+
+    /// For people: that [#unfit] would have to wait, since that guest is being tried with that VMM; empty when there is an answer. Begins a trial where there was none, and never waits.
+    public Optional<String> beingTried(String key, Trial trial) {
+        return answer(key, trial).isDone() ? Optional.empty() : Optional.of(BEING_TRIED);
+    }
+
+    /// What is known, or will be.
+    private synchronized CompletableFuture<String> answer(String key, Trial trial) {
+        return answers.computeIfAbsent(key, _ -> {
+            var kept = kept(key);
+            return kept != null ? CompletableFuture.completedFuture(kept) : CompletableFuture.supplyAsync(() -> found(key, trial), KvmProbe::inAThread);
+        });
+    }
+
+    /// What a trial starts ends with the thread that started it, so that is no thread of somebody else's.
+    private static void inAThread(Runnable task) {
+        Thread.ofPlatform().daemon().name("kvm-trial").start(task);
+    }
+
+    private String found(String key, Trial trial) {
+        trying.lock();
+        try {
+            return tried(key, trial);
+        } catch (IOException e) {
+            return "cannot try a guest on KVM: " + e.getMessage();
+        } catch (InterruptedException e) {
+            throw new IllegalStateException("nobody interrupts a trial", e);
+        } finally {
+            trying.unlock();
+        }
     }
 
     private String tried(String key, Trial trial) throws IOException, InterruptedException {
         Files.createDirectories(directory, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-        var scratch = Files.createTempDirectory(directory, "t");
+        var scratch = Files.createTempDirectory(directory, SCRATCH);
         try {
+            removeOlder(Files.getLastModifiedTime(scratch).toInstant().minus(PATIENCE));
             var answer = trial.run(scratch).map(KvmProbe::oneLine).orElse(FIT);
             keep(key, answer);
             return answer;
         } finally {
-            try (var files = Files.newDirectoryStream(scratch)) {
-                for (Path file : files) {
-                    Files.delete(file);
+            remove(scratch);
+        }
+    }
+
+    /// What processes have left that were killed in the middle of a trial.
+    private void removeOlder(Instant than) throws IOException {
+        try (var left = Files.newDirectoryStream(directory, SCRATCH + "*")) {
+            for (Path scratch : left) {
+                if (Files.getLastModifiedTime(scratch).toInstant().isBefore(than)) {
+                    remove(scratch);
                 }
             }
-            Files.delete(scratch);
         }
+    }
+
+    private static void remove(Path scratch) throws IOException {
+        try (var files = Files.newDirectoryStream(scratch)) {
+            for (Path file : files) {
+                Files.delete(file);
+            }
+        }
+        Files.delete(scratch);
     }
 
     /// Two lines: the boot that it is of, the answer.

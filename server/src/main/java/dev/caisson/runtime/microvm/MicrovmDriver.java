@@ -78,6 +78,11 @@ public final class MicrovmDriver implements Driver {
     }
 
     @Override
+    public Optional<String> beingTried() {
+        return HostFacts.runningAsRoot() && GuestKernel.unfit(guest).isEmpty() ? vmm.beingTried() : Optional.empty();
+    }
+
+    @Override
     public boolean wakesFromSnapshot() {
         return true;
     }

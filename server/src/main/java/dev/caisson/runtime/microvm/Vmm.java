@@ -20,6 +20,11 @@ public interface Vmm {
     /// Why this host cannot run it and what to do; empty when it can. Cheap after the first call. A KVM that cannot run a guest is found out by running one.
     Optional<String> unfit();
 
+    /// See [dev.caisson.runtime.Driver#beingTried].
+    default Optional<String> beingTried() {
+        return Optional.empty();
+    }
+
     /// All of this VMM and this host that a frozen machine depends on: program and its version, kind of machine, and CPU features where the guest sees them. One line; a
     /// snapshot made with another one is never loaded. Only asked when it is fit.
     String fingerprint() throws IOException, InterruptedException;

@@ -36,6 +36,8 @@ final class Jail {
     private final List<String> outside = new ArrayList<>();
     private final List<String> mounts = new ArrayList<>();
     private final int user;
+    /// QEMU is the first process in its namespace; bwrap, which waits for it outside, is of no use.
+    private String life = "--as-pid-1";
 
     private Jail(Programs programs, int user, Path filter) {
         this.programs = programs;
@@ -80,6 +82,12 @@ final class Jail {
         return this;
     }
 
+    /// Ended with the thread that starts it. bwrap is the first process inside then, which the kernel kills with that thread, and with it all others there.
+    Jail mortal() {
+        life = "--die-with-parent";
+        return this;
+    }
+
     Jail readable(Path host, String inside) {
         mounts.addAll(List.of("--ro-bind", host.toString(), inside));
         return this;
@@ -103,7 +111,7 @@ final class Jail {
         var all = new ArrayList<>(List.of("/bin/sh", "-c", LIMITS, "jail", Long.toString((largestFile + BLOCK - 1) / BLOCK), filter.toString(), memory));
         all.addAll(outside);
         // In a session of its own: what is typed at the node's terminal is not for it.
-        all.addAll(List.of("--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup", "--as-pid-1", "--new-session", "--clearenv", "--seccomp", "8",
+        all.addAll(List.of("--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup", life, "--new-session", "--clearenv", "--seccomp", "8",
                 "--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_SETPCAP"));
         all.addAll(mounts);
         all.addAll(List.of("--", SETPRIV, "--reuid=" + id, "--regid=" + id, "--clear-groups", "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs", "--", QEMU));

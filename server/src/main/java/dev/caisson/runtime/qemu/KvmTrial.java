@@ -11,7 +11,8 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 
-/// Boots our guest in QEMU on KVM, behind the walls that machines get but in no cgroup: it is ours, and runs nothing but our own /init for a moment.
+/// Boots our guest in QEMU on KVM, behind the walls that machines get but in no cgroup: it is ours, and runs nothing but our own /init for a moment. It ends with the thread
+/// that asks.
 record KvmTrial(Programs programs, CommandLine commandLine, GuestKernel guest, String home) implements KvmProbe.Trial {
     private static final ByteSize MEMORY = ByteSize.mib(256);
     private static final String REFUSED = "KVM cannot run a guest here";
@@ -25,6 +26,7 @@ record KvmTrial(Programs programs, CommandLine commandLine, GuestKernel guest, S
         KvmDevice.make(device, Jail.NOBODY);
         var filter = Files.write(scratch.resolve("calls"), CallFilter.program());
         var jail = Jail.withoutNetwork(programs, Jail.NOBODY, filter)
+                .mortal()
                 .readable(guest.vmlinux(), CommandLine.KERNEL)
                 .readable(guest.initramfs(), CommandLine.INITRAMFS)
                 .device(device, "/dev/kvm");

@@ -36,13 +36,7 @@ final class QemuHost {
 
     /// See [QemuVmm#unfit].
     Optional<String> unfit() {
-        if (!System.getProperty("os.arch", "").equals("amd64")) {
-            return Optional.of("QEMU's microvm machine is made for x86_64 alone");
-        }
-        if (!HostFacts.runningAsRoot()) {
-            return Optional.of("QEMU is put behind its walls by root; run the node as root");
-        }
-        var missing = programs.missing();
+        var missing = missing();
         if (missing.isPresent()) {
             return missing;
         }
@@ -60,15 +54,47 @@ final class QemuHost {
         }
     }
 
+    /// See [QemuVmm#beingTried]. What is in the way of a trial, [#unfit] says.
+    Optional<String> beingTried() {
+        if (acceleration != Acceleration.KVM || missing().or(KvmProbe::missing).isPresent()) {
+            return Optional.empty();
+        }
+        try {
+            var kernel = guest.get();
+            return kernel.isEmpty() ? Optional.empty() : kvm.beingTried(key(kernel.get()), trial(kernel.get()));
+        } catch (IOException _) {
+            return Optional.empty();
+        } catch (InterruptedException _) {
+            Thread.currentThread().interrupt();
+            return Optional.empty();
+        }
+    }
+
+    private Optional<String> missing() {
+        if (!System.getProperty("os.arch", "").equals("amd64")) {
+            return Optional.of("QEMU's microvm machine is made for x86_64 alone");
+        }
+        if (!HostFacts.runningAsRoot()) {
+            return Optional.of("QEMU is put behind its walls by root; run the node as root");
+        }
+        return programs.missing();
+    }
+
     private Optional<String> kvmUnfit() throws IOException, InterruptedException {
         var missing = KvmProbe.missing();
         if (missing.isPresent()) {
             return missing;
         }
         var kernel = guest.get();
-        return kernel.isEmpty()
-                ? Optional.of("no guest kernel; `caisson setup` installs it")
-                : kvm.unfit(fingerprint() + ", guest " + kernel.get().digest(), new KvmTrial(programs, commandLine, kernel.get(), QemuVmm.HOME));
+        return kernel.isEmpty() ? Optional.of("no guest kernel; `caisson setup` installs it") : kvm.unfit(key(kernel.get()), trial(kernel.get()));
+    }
+
+    private String key(GuestKernel kernel) throws IOException, InterruptedException {
+        return fingerprint() + ", guest " + kernel.digest();
+    }
+
+    private KvmTrial trial(GuestKernel kernel) {
+        return new KvmTrial(programs, commandLine, kernel, QemuVmm.HOME);
     }
 
     /// Asked anew when the program is another one: packages are upgraded under a node that runs.

@@ -75,6 +75,11 @@ public final class QemuVmm implements Vmm {
     }
 
     @Override
+    public Optional<String> beingTried() {
+        return host.beingTried();
+    }
+
+    @Override
     public String fingerprint() throws IOException, InterruptedException {
         return host.fingerprint();
     }

@@ -200,11 +200,19 @@ function failure(thrown) {
     }
 }
 
+// Sets variables; what has no value is taken away.
+function put(variables) {
+    for (const [name, value] of Object.entries(variables)) {
+        if (value === null) delete process.env[name]
+        else process.env[name] = value
+    }
+}
+
 // Sets variables for one run; the answer puts back what was there.
 function environment(variables) {
-    const before = Object.keys(variables).map(name => [name, process.env[name]])
-    Object.assign(process.env, variables)
-    return () => before.forEach(([name, value]) => value === undefined ? delete process.env[name] : (process.env[name] = value))
+    const before = Object.fromEntries(Object.keys(variables).map(name => [name, process.env[name] ?? null]))
+    put(variables)
+    return () => put(before)
 }
 
 // The engine gives Math.random a seed once in each realm, from a generator that copies of this process share unless it is told which seed to give.
@@ -218,6 +226,11 @@ function seed(number) {
 async function run(request) {
     if (request.seed) {
         seed(request.seed)
+        tell({ type: 'done', status: 0 })
+        return
+    }
+    if (request.variables) {
+        put(request.variables)
         tell({ type: 'done', status: 0 })
         return
     }

@@ -11,6 +11,7 @@ import signal
 import subprocess
 
 from . import copies
+from .variables import Variables
 
 HERE = os.path.dirname(__file__)
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -28,6 +29,7 @@ class ProcessKernel:
         self.language = language
         self._process = None
         self._watch = copies.Watch()
+        self._variables = Variables()
 
     def argv(self, requests, events):
         raise NotImplementedError
@@ -39,12 +41,13 @@ class ProcessKernel:
         """Errors: an OSError, such as for a directory that is not there."""
         self.stop()
         self._watch = copies.Watch()
+        self._variables = Variables()
         for_child, self._requests = os.pipe()
         self._events, from_child = os.pipe()
         for_child, from_child = _high(for_child), _high(from_child)
         try:
             self._process = subprocess.Popen(
-                self.argv(for_child, from_child), cwd=self.cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                self.argv(for_child, from_child), cwd=self.cwd, env=self._variables.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                 bufsize=0, pass_fds=(for_child, from_child), start_new_session=True)
         except OSError:
             os.close(self._requests)
@@ -169,6 +172,9 @@ class JavaScriptKernel(ProcessKernel):
                 self.start()
             else:
                 await self.request(json.dumps({"seed": copies.number(31)}).encode() + b"\n", put)
+        changes = self._variables.changes()
+        if changes:
+            await self.request(json.dumps({"variables": changes}).encode() + b"\n", put)
         await self.request(json.dumps({"code": code, "env": env, "language": self.language}).encode() + b"\n", put)
 
 
@@ -180,6 +186,10 @@ class BashKernel(ProcessKernel):
         put({"type": "number_of_executions", "execution_count": count})
         if self._watch.copied():
             await self.request(_piece(f"RANDOM={copies.number(32)}"), lambda _: None)
+        changes = {name: value for name, value in self._variables.changes().items() if NAME.fullmatch(name)}
+        if changes:
+            given = "".join(f"unset {name}\n" if value is None else f"export {name}={shlex.quote(value)}\n" for name, value in changes.items())
+            await self.request(_piece(given), lambda _: None)
         names = [name for name in env if NAME.fullmatch(name)]
         if names:
             before = "".join(

@@ -11,6 +11,7 @@ import uuid
 
 from . import copies
 from .process_kernel import KernelDied
+from .variables import Variables
 
 PORTS = ("shell", "iopub", "stdin", "control", "hb")
 
@@ -24,6 +25,7 @@ class PythonKernel:
         self._process = None
         self._client = None
         self._watch = copies.Watch()
+        self._variables = Variables()
 
     def alive(self):
         return self._process is not None and self._process.poll() is None
@@ -35,6 +37,7 @@ class PythonKernel:
         """
         self.stop()
         self._watch = copies.Watch()
+        self._variables = Variables()
         self._directory = tempfile.TemporaryDirectory(prefix="kernel-", dir="/run" if os.access("/run", os.W_OK) else None)
         self._file = os.path.join(self._directory.name, "connection.json")
         connection = {"transport": "ipc", "ip": os.path.join(self._directory.name, "socket"), "key": uuid.uuid4().hex, "signature_scheme": "hmac-sha256"}
@@ -42,7 +45,7 @@ class PythonKernel:
         with open(self._file, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
             json.dump(connection, file)
         # It ends when we do.
-        environment = {**os.environ, "JPY_PARENT_PID": str(os.getpid())}
+        environment = {**self._variables.environment(), "JPY_PARENT_PID": str(os.getpid())}
         self._process = subprocess.Popen(
             ["python3", "-P", "-m", "ipykernel_launcher", "-f", self._file, "--ext=caisson_interpreter.rich", "--InteractiveShell.colors=NoColor",
              "--HistoryManager.enabled=False", "--no-secure"],
@@ -96,6 +99,9 @@ class PythonKernel:
         await self.ready()
         if self._watch.copied():
             await self._silently("__import__('caisson_interpreter.copies', fromlist=['copies']).reseed()")
+        changes = self._variables.changes()
+        if changes:
+            await self._silently(f"__import__('caisson_interpreter.rich', fromlist=['rich']).put({changes!r})")
         if env:
             await self._silently(f"__import__('caisson_interpreter.rich', fromlist=['rich']).environment({env!r})")
         # Its own count of executions is told as soon as it begins.

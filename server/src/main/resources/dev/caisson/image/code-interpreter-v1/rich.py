@@ -17,13 +17,18 @@ MAX_DATA_CELLS = 1_000_000
 _before = {}
 
 
-def environment(variables):
-    """Sets variables for one run, after putting back what the run before found."""
-    for name, value in _before.items():
+def put(variables):
+    """Sets variables; None takes one away."""
+    for name, value in variables.items():
         if value is None:
             os.environ.pop(name, None)
         else:
             os.environ[name] = value
+
+
+def environment(variables):
+    """Sets variables for one run, after putting back what the run before found."""
+    put(_before)
     _before.clear()
     for name, value in variables.items():
         _before[name] = os.environ.get(name)
