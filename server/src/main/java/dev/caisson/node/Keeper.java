@@ -57,6 +57,7 @@ final class Keeper {
     private final Adoption adoption;
     /// True from a node's start until the agent of a sandbox that was left running has told which commands it holds.
     private boolean takingUp;
+    private Runnable over = () -> {};
     /// In [Uptime]; means something while the state is PAUSED.
     private long pausedNanos;
     /// How long commands that are not taken up yet have stood still. Unit: nanoseconds.
@@ -79,6 +80,13 @@ final class Keeper {
 
     JournalEntry entry() {
         return entry;
+    }
+
+    /// To be set before it begins.
+    ///
+    /// @param gone called once nothing is left, before anybody who waits for that is told
+    void onOver(Runnable gone) {
+        over = gone;
     }
 
     // Making and ending: on the keeper's own thread.
@@ -346,6 +354,7 @@ final class Keeper {
             log(System.Logger.Level.ERROR, "receipt not written: " + e.getMessage());
             kept = made;
         }
+        over.run();
         lock.lock();
         try {
             receipt = kept;

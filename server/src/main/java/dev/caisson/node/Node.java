@@ -73,7 +73,7 @@ public final class Node implements Sandboxes, AutoCloseable {
     private volatile boolean closed;
 
     private Node(Machine machine, Images images, Store store, int standbys) {
-        this.standbys = new Standbys(machine, slots, standbys, () -> starting.availablePermits() < mostStarting);
+        this.standbys = new Standbys(machine, slots, standbys, () -> mostStarting - starting.availablePermits() >= Runtime.getRuntime().availableProcessors());
         this.machine = machine;
         this.images = images;
         this.store = store;
@@ -227,12 +227,14 @@ public final class Node implements Sandboxes, AutoCloseable {
 
     private void keep(Keeper keeper, Life life) {
         var id = keeper.entry().id();
+        keeper.onOver(() -> {
+            keepers.remove(id);
+            namesakes.forget(keeper);
+            slots.free(keeper.entry().slot());
+        });
         var thread = Thread.ofVirtual().name("keeper-" + id).unstarted(() -> {
             try {
                 life.live();
-                keepers.remove(id);
-                namesakes.forget(keeper);
-                slots.free(keeper.entry().slot());
             } catch (InterruptedException _) {
                 // The node closes; the sandbox lives on.
             } catch (RuntimeException e) {

@@ -17,6 +17,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -32,8 +33,24 @@ import java.util.stream.Stream;
 record Standby(Boot boot, List<Resource> resources, AgentDoor door, long deadlineNanos) {
     private static final Duration HELLO_PATIENCE = Duration.ofSeconds(60);
     private static final Duration HELLO_LOOK = Duration.ofMillis(100);
-    /// What most sandboxes run first, run once: an emulator has translated it then, and memory that the copy shares with the frozen one has been fetched.
-    private static final Errand REHEARSAL = new Errand("/bin/echo; command -v python3 && python3 -c pass", "", Duration.ofSeconds(30));
+    private static final Duration REHEARSAL_PATIENCE = Duration.ofSeconds(30);
+    private static final Errand ANY_PROGRAM = new Errand("/bin/echo", "", REHEARSAL_PATIENCE);
+    private static final Errand PYTHON = new Errand("command -v python3 && python3 -c pass", "", REHEARSAL_PATIENCE);
+
+    /// How far it has come. What most sandboxes do first is done once: an emulator has translated it then, and memory that the copy shares with the frozen one has been fetched.
+    enum Stage {
+        /// Its agent has said hello.
+        AWAKE,
+        /// It was adopted as it will be by its owner, and has run a program.
+        ADOPTED,
+        /// It has run Python, if it has any.
+        REHEARSED;
+
+        /// Not of the first.
+        Stage before() {
+            return values()[ordinal() - 1];
+        }
+    }
 
     /// What it takes to make one; two with the same kind are as good as each other.
     ///
@@ -66,11 +83,9 @@ record Standby(Boot boot, List<Resource> resources, AgentDoor door, long deadlin
             Files.createDirectory(boot.directory(), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx--x--x")));
             door = AgentDoor.open(boot.agentSocket(), boot.id().value());
             driver.boot(boot);
-            rehearse(machine, boot, awaitAgent(machine, boot, door));
+            awaitAgent(machine, boot, door);
             made = true;
             return new Standby(boot, resources, door, deadline);
-        } catch (LinkException e) {
-            throw new IOException("the guest hung up while it was made ready: " + e.getMessage(), e);
         } finally {
             if (!made) {
                 // A channel that an interruption has closed leaves it standing, and what follows is not to be stopped by it.
@@ -87,12 +102,11 @@ record Standby(Boot boot, List<Resource> resources, AgentDoor door, long deadlin
         }
     }
 
-    private static Agent awaitAgent(Machine machine, Boot boot, AgentDoor door) throws IOException, InterruptedException {
+    private static void awaitAgent(Machine machine, Boot boot, AgentDoor door) throws IOException, InterruptedException {
         long deadline = machine.uptime().in(HELLO_PATIENCE);
         while (machine.uptime().until(deadline).isPositive()) {
-            Optional<Agent> agent = door.await(HELLO_LOOK);
-            if (agent.isPresent()) {
-                return agent.get();
+            if (door.await(HELLO_LOOK).isPresent()) {
+                return;
             }
             if (machine.cgroups().processes(boot.cgroup()).isEmpty()) {
                 throw new IOException("it ended before its agent said hello");
@@ -101,10 +115,20 @@ record Standby(Boot boot, List<Resource> resources, AgentDoor door, long deadlin
         throw new IOException("its agent did not say hello");
     }
 
-    /// Its randomness of now, and all else that an owner gets, it is given anew when it has one.
-    private static void rehearse(Machine machine, Boot boot, Agent agent) throws LinkException, InterruptedException {
-        new Adoption(machine, boot).of(agent, Map.of(), Optional.empty());
-        REHEARSAL.run(agent, CommandId.of(agent.held().stream().mapToLong(held -> held.id().number()).max().orElse(0) + 1));
+    /// Takes it to the next stage. The randomness of an adoption now, and all else that an owner gets, it is given anew when it has one.
+    ///
+    /// Errors: an [IOException] or a [SandboxException] that says what failed; it is of no use any more then.
+    void advance(Machine machine, Stage to) throws IOException, InterruptedException {
+        Agent agent = door.agent().orElseThrow(() -> new IOException("its agent has gone"));
+        try {
+            if (to == Stage.ADOPTED) {
+                new Adoption(machine, boot).of(agent, Map.of(), Optional.empty());
+            }
+            var errand = to == Stage.ADOPTED ? ANY_PROGRAM : PYTHON;
+            errand.run(agent, CommandId.of(agent.held().stream().mapToLong(held -> held.id().number()).max().orElse(0) + 1));
+        } catch (LinkException e) {
+            throw new IOException("the guest hung up while it became " + to.name().toLowerCase(Locale.ROOT) + ": " + e.getMessage(), e);
+        }
     }
 
     /// Where the network namespace of one with these resources is bound.

@@ -11,16 +11,22 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.EnumMap;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
-/// Machines made ahead of the kinds that were asked for lately, so that a create need not wait for one: a few of each, made while nothing is being started, one after the other.
+/// Machines made ahead of the kinds that were asked for lately, so that a create need not wait for one: a few of each, made one after the other while a processor is free for it.
 ///
+/// ```
+///   asked for ─▶ AWAKE ─▶ ADOPTED ─▶ nothing started for a while ─▶ REHEARSED          a create takes what has come furthest
+/// ```
 /// They are the first to go: when the machine's memory is short, when all slots are taken, when their kind has not been asked for a while.
 /// Threads: safe for many. Cleanup: close ends what was not taken.
 final class Standbys implements AutoCloseable {
@@ -40,7 +46,7 @@ final class Standbys implements AutoCloseable {
     private final Machine machine;
     private final Slots slots;
     private final int each;
-    private final BooleanSupplier starting;
+    private final BooleanSupplier busy;
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
     private final Map<Kind, Shelf> shelves = new LinkedHashMap<>(8, 0.75f, true);
@@ -58,22 +64,54 @@ final class Standbys implements AutoCloseable {
     }
 
     private static final class Shelf {
-        final Deque<Standby> ready = new ArrayDeque<>();
+        final Map<Standby.Stage, Deque<Standby>> stages = new EnumMap<>(Standby.Stage.class);
         final Standby.Plan plan;
         long askedNanos;
 
         Shelf(Standby.Plan plan) {
             this.plan = plan;
+            for (var stage : Standby.Stage.values()) {
+                stages.put(stage, new ArrayDeque<>());
+            }
+        }
+
+        Deque<Standby> at(Standby.Stage stage) {
+            return Objects.requireNonNull(stages.get(stage));
+        }
+
+        int size() {
+            return stages.values().stream().mapToInt(Deque::size).sum();
+        }
+
+        /// One that has come furthest.
+        @Nullable Standby poll() {
+            for (var stage : List.of(Standby.Stage.values()).reversed()) {
+                Standby one = at(stage).pollFirst();
+                if (one != null) {
+                    return one;
+                }
+            }
+            return null;
         }
     }
 
+    /// What is to be done next.
+    private sealed interface Work {
+        Standby.Plan plan();
+
+        record Make(Standby.Plan plan) implements Work {}
+
+        /// @param one it is on no shelf meanwhile
+        record Advance(Standby.Plan plan, Standby one, Standby.Stage to) implements Work {}
+    }
+
     /// @param each how many of a kind; 0 for none at all
-    /// @param starting true while sandboxes are being started
-    Standbys(Machine machine, Slots slots, int each, BooleanSupplier starting) {
+    /// @param busy true while as many sandboxes are being started as there are processors
+    Standbys(Machine machine, Slots slots, int each, BooleanSupplier busy) {
         this.machine = machine;
         this.slots = slots;
         this.each = each;
-        this.starting = starting;
+        this.busy = busy;
     }
 
     void start() {
@@ -110,8 +148,7 @@ final class Standbys implements AutoCloseable {
             Shelf shelf = shelves.computeIfAbsent(Kind.of(plan), _ -> new Shelf(plan));
             shelf.askedNanos = machine.uptime().now();
             forgetOldest();
-            while (!shelf.ready.isEmpty()) {
-                Standby one = shelf.ready.removeFirst();
+            for (Standby one = shelf.poll(); one != null; one = shelf.poll()) {
                 if (isFresh(one)) {
                     return Optional.of(one);
                 }
@@ -126,16 +163,20 @@ final class Standbys implements AutoCloseable {
     private void forgetOldest() {
         while (shelves.size() > MAX_KINDS) {
             var oldest = shelves.entrySet().iterator();
-            over.addAll(oldest.next().getValue().ready);
+            end(oldest.next().getValue());
             oldest.remove();
         }
     }
 
-    /// How many there are.
+    private void end(Shelf shelf) {
+        shelf.stages.values().forEach(over::addAll);
+    }
+
+    /// How many are ready for anything.
     int count() {
         lock.lock();
         try {
-            return shelves.values().stream().mapToInt(shelf -> shelf.ready.size()).sum();
+            return shelves.values().stream().mapToInt(shelf -> shelf.at(Standby.Stage.REHEARSED).size()).sum();
         } finally {
             lock.unlock();
         }
@@ -175,8 +216,8 @@ final class Standbys implements AutoCloseable {
     }
 
     private boolean clear() {
-        boolean any = shelves.values().stream().anyMatch(shelf -> !shelf.ready.isEmpty());
-        shelves.values().forEach(shelf -> over.addAll(shelf.ready));
+        boolean any = shelves.values().stream().anyMatch(shelf -> shelf.size() > 0);
+        shelves.values().forEach(this::end);
         shelves.clear();
         return any;
     }
@@ -186,9 +227,9 @@ final class Standbys implements AutoCloseable {
             while (true) {
                 setAside();
                 discardOver();
-                Standby.Plan wanted = awaitWant();
-                if (wanted != null) {
-                    make(wanted);
+                Work work = awaitWork();
+                if (work != null) {
+                    doing(work);
                 }
             }
         } catch (InterruptedException _) {
@@ -204,7 +245,7 @@ final class Standbys implements AutoCloseable {
             long now = machine.uptime().now();
             shelves.values().removeIf(shelf -> {
                 boolean isForgotten = isShort || now - shelf.askedNanos > LIFE.toNanos();
-                shelf.ready.removeIf(one -> (isForgotten || !isFresh(one)) && over.add(one));
+                shelf.stages.values().forEach(some -> some.removeIf(one -> (isForgotten || !isFresh(one)) && over.add(one)));
                 return isForgotten;
             });
         } finally {
@@ -257,19 +298,16 @@ final class Standbys implements AutoCloseable {
         }
     }
 
-    /// Waits until one can be made, at most until the next look; null then.
-    private Standby.@Nullable Plan awaitWant() throws InterruptedException {
+    /// Waits until something can be done, at most until the next look; null then.
+    private @Nullable Work awaitWork() throws InterruptedException {
         lock.lockInterruptibly();
         try {
             long until = machine.uptime().in(LOOK);
             while (machine.uptime().now() < until && over.isEmpty()) {
                 long agitated = calmNanos - machine.uptime().now();
-                if (agitated <= 0 && !starting.getAsBoolean()) {
-                    for (Shelf shelf : shelves.values()) {
-                        if (shelf.ready.size() < each && !isShort(shelf.plan.spec().limits().memory(), FREE_SHARE)) {
-                            return shelf.plan;
-                        }
-                    }
+                Work work = busy.getAsBoolean() ? null : work(agitated <= 0);
+                if (work != null) {
+                    return work;
                 }
                 long look = until - machine.uptime().now();
                 long _ = changed.awaitNanos(agitated > 0 ? Math.min(agitated, look) : look);
@@ -280,16 +318,43 @@ final class Standbys implements AutoCloseable {
         }
     }
 
-    private void make(Standby.Plan plan) throws InterruptedException {
+    private @Nullable Work work(boolean calm) {
+        for (Shelf shelf : shelves.values()) {
+            if (shelf.size() < each && !isShort(shelf.plan.spec().limits().memory(), FREE_SHARE)) {
+                return new Work.Make(shelf.plan);
+            }
+        }
+        for (var stage : calm ? List.of(Standby.Stage.ADOPTED, Standby.Stage.REHEARSED) : List.of(Standby.Stage.ADOPTED)) {
+            for (Shelf shelf : shelves.values()) {
+                Standby one = shelf.at(stage.before()).pollFirst();
+                if (one != null) {
+                    return new Work.Advance(shelf.plan, one, stage);
+                }
+            }
+        }
+        return null;
+    }
+
+    private void doing(Work work) throws InterruptedException {
         try {
-            keep(plan, Standby.make(machine, slots, plan, LIFE.plus(MARGIN)));
+            switch (work) {
+                case Work.Make(Standby.Plan plan) -> {
+                    Standby made = Standby.make(machine, slots, plan, LIFE.plus(MARGIN));
+                    made.door().onLost(this::wake);
+                    keep(plan, made, Standby.Stage.AWAKE);
+                }
+                case Work.Advance(Standby.Plan plan, Standby one, Standby.Stage to) -> {
+                    advance(one, to);
+                    keep(plan, one, to);
+                }
+            }
         } catch (IOException | SandboxException e) {
-            log("no machine of template " + plan.spec().template() + " can be made ahead, until one is asked for again: " + e.getMessage());
+            log("no machine of template " + work.plan().spec().template() + " can be made ahead, until one is asked for again: " + e.getMessage());
             lock.lockInterruptibly();
             try {
-                Shelf shelf = shelves.remove(Kind.of(plan));
+                Shelf shelf = shelves.remove(Kind.of(work.plan()));
                 if (shelf != null) {
-                    over.addAll(shelf.ready);
+                    end(shelf);
                 }
             } finally {
                 lock.unlock();
@@ -297,15 +362,31 @@ final class Standbys implements AutoCloseable {
         }
     }
 
-    private void keep(Standby.Plan plan, Standby made) {
-        made.door().onLost(this::wake);
+    private void advance(Standby one, Standby.Stage to) throws IOException, InterruptedException {
+        boolean done = false;
+        try {
+            one.advance(machine, to);
+            done = true;
+        } finally {
+            if (!done) {
+                lock.lock();
+                try {
+                    over.add(one);
+                } finally {
+                    lock.unlock();
+                }
+            }
+        }
+    }
+
+    private void keep(Standby.Plan plan, Standby one, Standby.Stage stage) {
         lock.lock();
         try {
             Shelf shelf = shelves.get(Kind.of(plan));
             if (shelf == null || closed) {
-                over.add(made);
+                over.add(one);
             } else {
-                shelf.ready.add(made);
+                shelf.at(stage).add(one);
             }
         } finally {
             lock.unlock();
