@@ -59,7 +59,7 @@ public final class NodeMain {
     private static void findOut(Drivers drivers) {
         try {
             Thread.sleep(ONE_COMMAND);
-            drivers.all();
+            drivers.beginTrials();
         } catch (InterruptedException _) {
             Thread.currentThread().interrupt();
         }

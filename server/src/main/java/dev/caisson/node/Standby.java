@@ -33,7 +33,7 @@ import java.util.stream.Stream;
 record Standby(Boot boot, List<Resource> resources, AgentDoor door, long deadlineNanos) {
     private static final Duration HELLO_PATIENCE = Duration.ofSeconds(60);
     private static final Duration HELLO_LOOK = Duration.ofMillis(100);
-    private static final Duration REHEARSAL_PATIENCE = Duration.ofSeconds(30);
+    private static final Duration REHEARSAL_PATIENCE = Duration.ofSeconds(10);
     private static final Errand ANY_PROGRAM = new Errand("/bin/echo", "", REHEARSAL_PATIENCE);
     private static final Errand PYTHON = new Errand("command -v python3 && python3 -c pass", "", REHEARSAL_PATIENCE);
 
@@ -151,10 +151,18 @@ record Standby(Boot boot, List<Resource> resources, AgentDoor door, long deadlin
     /// Releases what one holds and crosses it off; what stays is tried again by the next sweep. For whoever finds one of a node that is gone, too.
     static void release(Teardown teardown, Journal journal, SandboxId id, List<Resource> resources) throws InterruptedException {
         var left = teardown.release(resources).stream().filter(check -> !check.gone()).toList();
+        left.forEach(check -> log(id, check.resource() + " is still there: " + check.detail()));
         if (left.isEmpty()) {
-            journal.standsByNoMore(id);
-        } else {
-            left.forEach(check -> System.getLogger(Standby.class.getName()).log(System.Logger.Level.WARNING, "machine=" + id + " stood by, " + check.resource() + " is still there: " + check.detail()));
+            try {
+                journal.standsByNoMore(id);
+            } catch (SandboxException e) {
+                // The store is gone or full. Everything is released; the row stays, and the next sweep crosses it off.
+                log(id, "is not crossed off: " + e.getMessage());
+            }
         }
+    }
+
+    private static void log(SandboxId id, String message) {
+        System.getLogger(Standby.class.getName()).log(System.Logger.Level.WARNING, "machine=" + id + " stood by, " + message);
     }
 }

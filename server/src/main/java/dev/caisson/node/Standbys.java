@@ -348,8 +348,8 @@ final class Standbys implements AutoCloseable {
                     keep(plan, one, to);
                 }
             }
-        } catch (IOException | SandboxException e) {
-            log("no machine of template " + work.plan().spec().template() + " can be made ahead, until one is asked for again: " + e.getMessage());
+        } catch (IOException | RuntimeException e) {
+            log("no machine of template " + work.plan().spec().template() + " can be made ahead, until one is asked for again: " + e);
             lock.lockInterruptibly();
             try {
                 Shelf shelf = shelves.remove(Kind.of(work.plan()));

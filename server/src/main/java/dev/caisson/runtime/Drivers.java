@@ -54,6 +54,11 @@ public final class Drivers {
         return all.stream().map(Drivers::known).toList();
     }
 
+    /// Begins what takes long to find out of this host, and does not wait for it.
+    public void beginTrials() {
+        all.forEach(Driver::beingTried);
+    }
+
     private static DriverInfo known(Driver driver) {
         var tried = driver.beingTried();
         if (tried.isPresent()) {
