@@ -5,15 +5,14 @@ import dev.caisson.guest.Agent;
 import dev.caisson.guest.Awakening;
 import dev.caisson.host.GuestNetwork;
 import dev.caisson.host.NetworkPlug;
+import dev.caisson.host.Sha256;
 import dev.caisson.link.LinkException;
 import dev.caisson.runtime.Boot;
 import dev.caisson.sandbox.Failure;
 import dev.caisson.sandbox.SandboxException;
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.time.Instant;
 import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.Map;
 import java.util.Optional;
 
@@ -55,12 +54,7 @@ record Adoption(Machine machine, Boot boot) {
 
     /// Follows from the sandbox's own, which nobody can guess, so that it is the same whenever it is asked for.
     private byte[] id(String what) {
-        try {
-            byte[] digest = MessageDigest.getInstance("SHA-256").digest((what + " id of sandbox " + boot.id()).getBytes(StandardCharsets.UTF_8));
-            return Arrays.copyOf(digest, ID_BYTES);
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException(e);
-        }
+        return Arrays.copyOf(HexFormat.of().parseHex(Sha256.of(what + " id of sandbox " + boot.id())), ID_BYTES);
     }
 
     /// A random UUID (RFC 9562, version 4), as Linux makes it.

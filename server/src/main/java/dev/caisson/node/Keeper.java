@@ -17,8 +17,6 @@ import dev.caisson.sandbox.SandboxState;
 import dev.caisson.sandbox.Tier;
 import java.io.IOException;
 import java.nio.file.FileSystemException;
-import java.nio.file.Files;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.locks.Condition;
@@ -168,8 +166,7 @@ final class Keeper {
 
     private Agent boot() throws IOException, InterruptedException {
         machine.journal().intend(entry);
-        // 0711: the wall's own user (a mapped one, for containers) must reach what is mounted below, nobody needs to list it.
-        Files.createDirectory(boot.directory(), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx--x--x")));
+        Machine.makeDirectory(boot);
         openDoor();
         wayOut.begin();
         driver().boot(boot);

@@ -12,9 +12,7 @@ import dev.caisson.sandbox.SandboxException;
 import dev.caisson.sandbox.SandboxId;
 import dev.caisson.sandbox.SandboxSpec;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
@@ -80,7 +78,7 @@ record Standby(Boot boot, List<Resource> resources, AgentDoor door, long deadlin
         boolean made = false;
         try {
             machine.journal().standsBy(boot.id(), resources, deadline, machine.uptime().bootId());
-            Files.createDirectory(boot.directory(), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx--x--x")));
+            Machine.makeDirectory(boot);
             door = AgentDoor.open(boot.agentSocket(), boot.id().value());
             driver.boot(boot);
             awaitAgent(machine, boot, door);
@@ -136,9 +134,9 @@ record Standby(Boot boot, List<Resource> resources, AgentDoor door, long deadlin
         return resources.stream().filter(resource -> resource.kind() == ResourceKind.NETWORK_NAMESPACE).map(resource -> Path.of(resource.name()));
     }
 
-    /// False when it has died, or is about to be ended.
-    boolean isFit(Machine machine) {
-        return door.agent().isPresent() && machine.uptime().until(deadlineNanos).isPositive() && !machine.cgroups().processes(boot.cgroup()).isEmpty() && machine.cgroups().oomKills(boot.cgroup()) == 0;
+    /// False when it has died.
+    boolean isAlive(Machine machine) {
+        return door.agent().isPresent() && !machine.cgroups().processes(boot.cgroup()).isEmpty() && machine.cgroups().oomKills(boot.cgroup()) == 0;
     }
 
     /// Ends it.

@@ -54,7 +54,6 @@ final class Standbys implements AutoCloseable {
     private final ReentrantLock discarding = new ReentrantLock();
     private final Thread maker = Thread.ofVirtual().name("standbys").unstarted(this::keepReady);
     private long calmNanos;
-    private boolean closed;
 
     /// @param limits their machine has the same
     private record Kind(DriverName driver, String snapshot, Limits limits) {
@@ -285,7 +284,7 @@ final class Standbys implements AutoCloseable {
     }
 
     private boolean isFresh(Standby one) {
-        return one.isFit(machine) && machine.uptime().until(one.deadlineNanos()).compareTo(MARGIN) > 0;
+        return one.isAlive(machine) && machine.uptime().until(one.deadlineNanos()).compareTo(MARGIN) > 0;
     }
 
     private static boolean isShort(ByteSize needed, int share) {
@@ -383,7 +382,7 @@ final class Standbys implements AutoCloseable {
         lock.lock();
         try {
             Shelf shelf = shelves.get(Kind.of(plan));
-            if (shelf == null || closed) {
+            if (shelf == null) {
                 over.add(one);
             } else {
                 shelf.at(stage).add(one);
@@ -401,7 +400,6 @@ final class Standbys implements AutoCloseable {
             maker.join();
             lock.lock();
             try {
-                closed = true;
                 clear();
             } finally {
                 lock.unlock();
